@@ -1,0 +1,1 @@
+//! Configuration, wiring, command line, control side and signals of the daemons.

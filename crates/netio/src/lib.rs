@@ -1,0 +1,1 @@
+//! Listeners, TLS, PROXY protocol, limits, deadlines and drain: drives any session.

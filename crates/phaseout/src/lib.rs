@@ -1,0 +1,1 @@
+//! Retiring a legacy access by schedule: cohorts, phases, extensions and the usage ledger.

@@ -1,0 +1,1 @@
+//! The bridge: grants, their window, and the consult that a submission makes of it.

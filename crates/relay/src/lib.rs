@@ -1,0 +1,1 @@
+//! From the spool to the next hop or the local maildrop: retries, reports, connections.

@@ -1,0 +1,1 @@
+//! The durable queue: a group-committed segment log with recovery and a schedule of attempts.

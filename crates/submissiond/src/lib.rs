@@ -1,0 +1,1 @@
+//! The submission daemon: answers the session's actions with auth and spool.

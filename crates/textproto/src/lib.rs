@@ -1,0 +1,1 @@
+//! Bounded CRLF lines, and dot-stuffing both ways.
