@@ -10,9 +10,9 @@ use crate::StoredHash;
 #[derive(Debug)]
 pub struct Account {
     key: AccountKey,
-    addresses: Vec<Mailbox>,
+    addresses: Box<[Mailbox]>,
     hash: StoredHash,
-    maildir: PathBuf,
+    maildir: Box<Path>,
     disabled: bool,
 }
 
@@ -26,6 +26,7 @@ impl Account {
         maildir: PathBuf,
         disabled: bool,
     ) -> Self {
+        let (addresses, maildir) = (addresses.into_boxed_slice(), maildir.into_boxed_path());
         Self { key, addresses, hash, maildir, disabled }
     }
 

@@ -275,3 +275,6 @@ fn rule_smtp_auth(attempt: &Attempt<'_>) -> Ruling {
     }
     Ruling::Allow(Allowance { account: Arc::clone(&login.account), recipients_max: None })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,16 +1,44 @@
 //! Who somebody is and what he may send: accounts, verification, throttle, logins and permits.
+//!
+//! [`Directory`] holds the accounts, [`Authenticator`] verifies passwords against it, and
+//! [`authorize`] turns an attempt to send into a [`Permit`] by asking a [`Chain`] of
+//! authorities. [`PasswdEditor`] is the writer's side of the table of accounts.
 
 mod account;
+mod authenticator;
 mod authority;
+mod bounded;
+mod cache;
 mod clock;
+mod config;
+mod directory;
 mod hash;
+mod last_login;
 mod login;
+mod maildir_template;
+mod passwd_editor;
+mod passwd_file;
+mod pool;
+mod queue;
+mod seal;
+mod statistics;
+#[cfg(test)]
+mod testing;
+mod throttle;
 
 pub use account::Account;
+pub use authenticator::{AuthError, Authenticator, Denied, Origin};
 pub use authority::{
     Allowance, Attempt, Chain, Permit, Refusal, Ruling, RulingObserver, Settlement, SmtpAuth,
     SubmissionAuthority, authorize,
 };
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
-pub use hash::StoredHash;
+pub use config::{AccountsConfig, AuthConfig, ConfigError};
+pub use directory::{Directory, Reload};
+pub use hash::{Argon2Params, HashError, PASSWORD_MAX, Scheme, StoredHash, hash_new};
+pub use last_login::{LastLogin, LastLoginError, LastLogins};
 pub use login::{Answer, Channel, Login, LoginObserver, Service};
+pub use maildir_template::MaildirTemplate;
+pub use passwd_editor::{EditError, NewAccount, PasswdEditor};
+pub use passwd_file::AccountsError;
+pub use statistics::Statistics;

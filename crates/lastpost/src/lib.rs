@@ -1,1 +1,15 @@
 //! Configuration, wiring, command line, control side and signals of the daemons.
+//!
+//! This is the only room that knows all others. [`service::Service`] puts them together in one
+//! function that reads like the picture in `docs/architecture.md`.
+
+#[cfg(feature = "pop-before-smtp")] // retire
+pub mod bridge; // retire
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod daemon;
+pub mod demo;
+mod logging;
+pub mod service;
+mod signals;

@@ -1,1 +1,62 @@
-//! A Maildir seen as an RFC 1939 maildrop: lock, scan, UIDL, retrieve, update.
+//! A Maildir seen as an RFC 1939 maildrop: lock, scan, UIDL, retrieve, update; and delivery
+//! into one.
+//!
+//! Everything here is blocking file I/O: an asynchronous caller runs it on a bounded pool.
+//! [`Maildrop`] is `Send + Sync` and works through `&self`, so it can be shared in an `Arc`.
+//!
+//! ```text
+//! Maildrop::open(&Path, &OpenOptions) -> Result<Maildrop, OpenError>      lock, then list
+//! maildrop.len() / is_empty() / octets()                                  STAT
+//! maildrop.message(index) -> Option<MessageInfo { octets, uidl }>         0-based
+//! maildrop.messages() -> impl ExactSizeIterator<Item = MessageInfo>       LIST, UIDL
+//! maildrop.retrieve(index) -> Result<MessageReader, RetrieveError>        RETR, TOP
+//! reader.size() -> u64; reader.read_chunk(&mut Vec<u8>) -> io::Result<bool /* more */>
+//! maildrop.update(&deleted, &retrieved) -> UpdateReport                   QUIT
+//! maildrop.scan_report() -> &ScanReport
+//! drop(maildrop)                                                          unlock
+//! Delivery::to(&Path) -> Result<Delivery, DeliverError>                   then
+//!     delivery.deliver(&[u8]) / deliver_reader(&mut impl Read) -> Result<Delivered, DeliverError>
+//!     delivery.begin() -> Draft: Write; draft.commit() -> Result<Delivered, DeliverError>
+//! create(&Path) -> io::Result<()>                                         new Maildir, with parents
+//! summary(&Path) -> Result<Summary, OpenError>                            without a lock
+//! ```
+//!
+//! # What is on disk
+//! Besides `tmp`, `new` and `cur` a Maildir gets `lastpost.lock` and `lastpost-state`. The latter
+//! remembers sizes, ids and order, and spares a box that has not changed the reading of its
+//! directories; it can be removed at any time. Messages are never changed, and only removed by
+//! [`Maildrop::update`].
+//!
+//! # Sizes
+//! RFC 1939 wants exact octets of the CRLF form. They come from the state file, or from `,W=` in
+//! the file name, or the file is counted. A name can lie: [`MessageReader`] counts along, and
+//! what it finds is what the next session announces.
+
+mod delivery;
+mod error;
+mod listing;
+mod load;
+mod lock;
+mod maildrop;
+mod measure;
+mod merge;
+mod moves;
+mod name;
+mod options;
+mod reader;
+mod snapshot;
+mod state;
+mod summary;
+mod tree;
+mod uidl;
+mod update;
+
+pub use delivery::{Delivered, Delivery, Draft};
+pub use error::{DeliverError, OpenError, RetrieveError};
+pub use load::{ScanReport, StateUse};
+pub use maildrop::{Maildrop, MessageInfo};
+pub use options::OpenOptions;
+pub use reader::MessageReader;
+pub use summary::{Summary, SummaryMessage, summary};
+pub use tree::create;
+pub use update::{RemovalFailure, UpdateReport};

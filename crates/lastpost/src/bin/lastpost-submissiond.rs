@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The program `lastpost-submissiond`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lastpost::daemon::main_submissiond()
+}

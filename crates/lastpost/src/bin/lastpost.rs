@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The program `lastpost`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lastpost::cli::main()
+}

@@ -1,1 +1,36 @@
 //! The submission session.
+//!
+//! [`Session::next`] takes bytes and gives an [`Action`]. Whatever needs knowledge of accounts,
+//! disks or time is a question with a token; only an answer by the token writes the reply, so
+//! `250` before the message is durable, or a transaction without a permit, cannot be spelled.
+//! What the daemon keeps for a state ([`Daemon`]) lives in the state and is dropped with it.
+
+mod authenticate;
+mod command;
+mod counts;
+mod data;
+mod dispatch;
+mod hello;
+mod parameters;
+mod path;
+mod pending;
+mod quirk;
+mod reply;
+mod request;
+mod session;
+mod state;
+mod tally;
+
+pub use command::Verb;
+pub use counts::Counts;
+pub use data::{Body, Flaw};
+pub use parameters::{AuthOffer, Parameters};
+pub use pending::{
+    DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+};
+pub use reply::Reply;
+pub use request::{BodyType, MailRequest, RecipientRequest};
+pub use session::{Action, Session, Step};
+pub use state::{Daemon, Hello};
+pub use tally::CloseReason;
+pub use textproto::LoneLf;

@@ -1,0 +1,368 @@
+//! Is this login who it says it is? One question, one answer, and nothing in between for
+//! whoever asks without the password.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use address::AccountKey;
+use sasl::Secret;
+
+use crate::cache::VerifiedCache;
+use crate::hash::check_password;
+use crate::pool::{Pool, PoolError, Target};
+use crate::queue::Standing;
+use crate::seal::Seal;
+use crate::statistics::Counter;
+use crate::throttle::{Source, Subject, Throttle, WrongTag};
+use crate::{
+    Account, AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment, Service,
+    Statistics,
+};
+
+/// Longest piece of a login name that a log line shows.
+const SHOWN_MAX: usize = 128;
+
+/// Where an attempt came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address.
+    pub client: IpAddr,
+    /// How it reached us.
+    pub channel: Channel,
+}
+
+/// Why nobody is logged in. Neither says whether there is such an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Wrong, unknown or disabled: `-ERR [AUTH]` (RFC 3206), `535 5.7.8` (RFC 4954). The
+    /// delay for the failure has passed already.
+    #[error("authentication failed")]
+    Invalid,
+    /// Too many attempts wait, here or at the client's network; nothing was looked at:
+    /// `-ERR [SYS/TEMP]` (RFC 3206), `454 4.7.0` (RFC 4954).
+    #[error("too many logins at the moment, try again in a minute")]
+    Busy,
+}
+
+/// Why no authenticator could be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The section `[auth]` is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No key for the keyed digests.
+    #[error(transparent)]
+    Seal(#[from] HashError),
+    /// The threads that hash could not be started.
+    #[error("cannot start the threads that verify passwords: {0}")]
+    Threads(#[from] io::Error),
+}
+
+/// Verifies logins against a [`Directory`]. A handle: clones share threads, cache and counts.
+#[derive(Clone)]
+pub struct Authenticator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    directory: Directory,
+    seal: Seal,
+    cache: VerifiedCache,
+    throttle: Throttle,
+    pool: Pool,
+    counts: Counts,
+}
+
+#[derive(Default)]
+struct Counts {
+    attempts: Counter,
+    succeeded: Counter,
+    cached: Counter,
+    unknown: Counter,
+    disabled: Counter,
+    wrong: Counter,
+    repeated: Counter,
+    busy: Counter,
+}
+
+/// Why an attempt failed: for the log and the counts, never for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// The name, or the password, cannot be anybody's.
+    Malformed,
+    Unknown,
+    Disabled,
+    Wrong,
+    /// The record changed while the password was verified.
+    Changed,
+}
+
+impl Reason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unknown => "unknown",
+            Self::Disabled => "disabled",
+            Self::Wrong => "wrong-password",
+            Self::Changed => "record-changed",
+        }
+    }
+}
+
+/// What verification came to.
+enum Outcome {
+    Accepted(Arc<Account>),
+    Failed { reason: Reason, wrong: Option<WrongTag> },
+    PutOff(&'static str),
+}
+
+/// One attempt while it is looked at.
+struct Trial<'a> {
+    key: Option<AccountKey>,
+    password: &'a Secret,
+    source: Source,
+    subject: Subject,
+    standing: Standing,
+}
+
+impl Authenticator {
+    /// Starts the threads that hash. They end with the last clone.
+    ///
+    /// # Errors
+    /// If the configuration cannot be obeyed or the system refuses threads or random bytes.
+    pub fn new(config: &AuthConfig, directory: Directory) -> Result<Self, AuthError> {
+        config.check()?;
+        let threads = match config.verify_threads {
+            0 => std::thread::available_parallelism().map_or(2, usize::from),
+            stated => stated,
+        };
+        let seal = Seal::new()?;
+        let shared = Shared {
+            directory,
+            cache: VerifiedCache::new(seal.clone(), config.cache_entries, config.cache_ttl),
+            seal,
+            throttle: Throttle::new(config),
+            pool: Pool::new(threads, config.verify_queue)?,
+            counts: Counts::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The accounts it verifies against.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
+    /// Verifies `password` for `login` as it was typed.
+    ///
+    /// A password that was found right lately is answered within microseconds; any other goes
+    /// to a bounded pool of threads. An unknown or disabled account, and a wrong password,
+    /// cost the same work and the same delay, which has passed when this returns. Dropping the
+    /// future gives its place in the queue up; a failure that was found stays counted.
+    ///
+    /// # Errors
+    /// [`Denied::Invalid`] or [`Denied::Busy`].
+    pub async fn verify(
+        &self,
+        login: &str,
+        password: &Secret,
+        origin: &Origin,
+        at: Moment,
+    ) -> Result<Login, Denied> {
+        let shared = &*self.shared;
+        shared.counts.attempts.add();
+        let client = origin.client.to_canonical();
+        let key = shared.directory.key(login).ok();
+        let subject = shared.throttle.subject(origin, key.as_ref());
+        let standing = shared.throttle.standing(&subject, at.mono);
+        let wait = match shared.throttle.admit(&subject, standing, at.mono) {
+            Ok(wait) if shared.throttle.hold_back(wait).await => wait,
+            _ => return Err(shared.put_off(login, origin, "too-many-held-back")),
+        };
+        let at = later(at, wait);
+        let trial = Trial { key, password, source: Source::from(client), subject, standing };
+        match shared.decide(&trial, at.mono).await {
+            Outcome::Accepted(account) => {
+                shared.counts.succeeded.add();
+                shared.throttle.succeeded(&subject, at.mono);
+                Ok(Login { account, client, channel: origin.channel, at })
+            }
+            Outcome::Failed { reason, wrong } => {
+                let throttle = &shared.throttle;
+                let delay = throttle.failed(&subject, standing, wrong.as_ref(), at.mono);
+                shared.log_failure(login, origin, reason);
+                throttle.hold_back(delay).await;
+                Err(Denied::Invalid)
+            }
+            Outcome::PutOff(why) => Err(shared.put_off(login, origin, why)),
+        }
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let Shared { counts, pool, throttle, cache, .. } = &*self.shared;
+        Statistics {
+            attempts: counts.attempts.get(),
+            succeeded: counts.succeeded.get(),
+            cached: counts.cached.get(),
+            unknown: counts.unknown.get(),
+            disabled: counts.disabled.get(),
+            wrong: counts.wrong.get(),
+            repeated: counts.repeated.get(),
+            busy: counts.busy.get(),
+            hashes: pool.hashes(),
+            delayed: throttle.delayed(),
+            waiting: pool.waiting() as u64,
+            running_peak: pool.running_peak(),
+            remembered: cache.len() as u64,
+        }
+    }
+}
+
+impl Shared {
+    async fn decide(&self, trial: &Trial<'_>, now: Duration) -> Outcome {
+        let failed = |reason| Outcome::Failed { reason, wrong: None };
+        let password = trial.password.expose();
+        let (Some(key), Ok(())) = (&trial.key, check_password(password)) else {
+            // Nobody can have such a name or password: there is nothing to hide.
+            return failed(Reason::Malformed);
+        };
+        let account = self.directory.get(key);
+        let usable = account.as_ref().filter(|account| !account.is_disabled());
+        let remembered = usable.and_then(|account| {
+            let entry = self.cache.key(account, password)?;
+            Some((account, entry))
+        });
+        if let Some((account, entry)) = &remembered
+            && self.cache.contains(entry, now)
+        {
+            self.counts.cached.add();
+            return Outcome::Accepted(Arc::clone(account));
+        }
+        let otherwise = match &account {
+            Some(account) if account.is_disabled() => Reason::Disabled,
+            Some(_) => Reason::Wrong,
+            None => Reason::Unknown,
+        };
+        let target = match &account {
+            Some(account) => Target::Account(Arc::clone(account)),
+            None => Target::Decoy(self.directory.decoy(self.decoy_seed(key))),
+        };
+        let wrong = self.wrong_tag(key, &target, usable.is_some(), password);
+        if self.throttle.is_known_wrong(&trial.subject, &wrong) {
+            self.counts.repeated.add();
+            return Outcome::Failed { reason: otherwise, wrong: Some(wrong) };
+        }
+        let verified = self.pool.verify(trial.source, trial.standing, target, trial.password).await;
+        match verified {
+            Err(PoolError::Full) => Outcome::PutOff("queue-full"),
+            Err(PoolError::Failed) => Outcome::PutOff("hash-failed"),
+            Ok(true) if usable.is_some() => {
+                if let Some((_, entry)) = &remembered {
+                    self.cache.insert(entry, now);
+                }
+                self.still_valid(account.as_ref())
+            }
+            Ok(_) => Outcome::Failed { reason: otherwise, wrong: Some(wrong) },
+        }
+    }
+
+    /// The account as it is now, if its record is the one that was verified: a hash takes
+    /// long enough for an operator to change it.
+    fn still_valid(&self, verified: Option<&Arc<Account>>) -> Outcome {
+        let current = verified.and_then(|verified| {
+            let current = self.directory.get(verified.key())?;
+            let same = current.hash().text() == verified.hash().text();
+            (same && !current.is_disabled()).then_some(current)
+        });
+        match current {
+            Some(account) => Outcome::Accepted(account),
+            None => Outcome::Failed { reason: Reason::Changed, wrong: None },
+        }
+    }
+
+    /// What stands for this password at this record. The record's hash and state are in it: a
+    /// password that was wrong before a change is looked at anew after it.
+    fn wrong_tag(
+        &self,
+        key: &AccountKey,
+        target: &Target,
+        usable: bool,
+        password: &[u8],
+    ) -> WrongTag {
+        let stored = target.hash().text().as_bytes();
+        let parts = [b"wrong", key.as_str().as_bytes(), stored, &[u8::from(usable)], password];
+        let [a, b, c, d, e, f, g, h, ..] = self.seal.digest(&parts);
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// Which decoy an unknown login gets: always the same.
+    fn decoy_seed(&self, key: &AccountKey) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.seal.digest(&[b"decoy", key.as_str().as_bytes()]);
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    fn put_off(&self, login: &str, origin: &Origin, why: &'static str) -> Denied {
+        self.counts.busy.add();
+        tracing::debug!(
+            target: "lastpost::auth",
+            user = ?shown(login),
+            rip = %origin.client.to_canonical(),
+            service = service(origin),
+            reason = why,
+            "login put off"
+        );
+        Denied::Busy
+    }
+
+    /// The one line about a failed login, which the shipped fail2ban filter matches.
+    fn log_failure(&self, login: &str, origin: &Origin, reason: Reason) {
+        match reason {
+            Reason::Unknown | Reason::Malformed => self.counts.unknown.add(),
+            Reason::Disabled => self.counts.disabled.add(),
+            Reason::Wrong | Reason::Changed => self.counts.wrong.add(),
+        }
+        tracing::info!(
+            target: "lastpost::auth",
+            user = ?shown(login),
+            rip = %origin.client.to_canonical(),
+            service = service(origin),
+            tls = origin.channel.tls,
+            reason = reason.as_str(),
+            "login failed"
+        );
+    }
+}
+
+/// A login name as far as a log line needs it; `?` escapes what it holds.
+fn shown(login: &str) -> &str {
+    login.char_indices().nth(SHOWN_MAX).map_or(login, |(at, _)| &login[..at])
+}
+
+fn service(origin: &Origin) -> &'static str {
+    match origin.channel.service {
+        Service::Pop3 => "pop3",
+        Service::Submission => "submission",
+    }
+}
+
+/// `at` after waiting for `wait`.
+fn later(at: Moment, wait: Duration) -> Moment {
+    Moment { wall: at.wall.checked_add(wait).unwrap_or(at.wall), mono: at.mono + wait }
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator")
+            .field("directory", &self.shared.directory)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What stands in the log.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Sink {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs the attempts one after another and returns the log, everything down to trace.
+fn log_of(attempts: &[(&str, &str, &str)]) -> String {
+    let sink = Sink::default();
+    let writer = sink.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let auth = two();
+        for (login, password, client) in attempts {
+            let secret = Secret::from(*password);
+            let _ = auth.verify(login, &secret, &origin(client), moment(0.0)).await;
+        }
+    });
+    let log = sink.0.lock().unwrap().clone();
+    String::from_utf8(log).unwrap()
+}
+
+#[test]
+fn a_failure_is_one_stable_line_without_the_password() {
+    let log = log_of(&[("Ann@Example.net", "s3cret-guess", "::ffff:192.0.2.1")]);
+    assert_eq!(
+        log,
+        " INFO lastpost::auth: login failed user=\"Ann@Example.net\" rip=192.0.2.1 \
+         service=\"pop3\" tls=true reason=\"wrong-password\"\n"
+    );
+}
+
+#[test]
+fn the_reason_is_in_the_log_alone() {
+    let log = log_of(&[
+        ("off@example.net", "right", "192.0.2.1"),
+        ("nobody@example.net", "right", "2001:db8::1"),
+        ("../x", "right", "192.0.2.1"),
+    ]);
+    let reasons: Vec<_> = log.lines().map(|line| line.rsplit_once("reason=").unwrap().1).collect();
+    assert_eq!(reasons, ["\"disabled\"", "\"unknown\"", "\"malformed\""]);
+    assert!(log.contains("rip=2001:db8::1 "), "{log}");
+}
+
+#[test]
+fn a_hostile_name_cannot_forge_a_line_nor_fill_the_log() {
+    let long = "y".repeat(100_000);
+    let forged = "x\r\n INFO lastpost::auth: login failed user=\"z\" rip=203.0.113.9";
+    let log = log_of(&[
+        (forged, "p", "192.0.2.1"),
+        ("\u{1b}[2J\u{202e}", "p", "192.0.2.1"),
+        (&long, "p", "192.0.2.1"),
+    ]);
+    assert_eq!(log.lines().count(), 3, "{log}");
+    assert!(log.len() < 1000, "{}", log.len());
+    assert!(!log.contains('\u{1b}') && !log.contains('\u{202e}'));
+    assert!(log.lines().all(|line| line.contains(" rip=192.0.2.1 service=")), "{log}");
+}
+
+#[test]
+fn successes_are_not_its_business_to_log() {
+    assert_eq!(log_of(&[("ann@example.net", "right", "192.0.2.1")]), "");
+}

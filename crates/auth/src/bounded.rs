@@ -1,0 +1,128 @@
+//! A concurrent table of bounded size that forgets what was touched longest ago.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// How many parts have a lock of their own.
+const SHARDS: usize = 16;
+
+/// Each part is two maps. What is touched is in the young one; when that is full it becomes
+/// the old one, and what the old one still held, untouched since, is gone. So an insertion
+/// never searches for a victim, no sweeper is needed, and between half of the bound and the
+/// whole of it is kept. A flood of new keys pushes out keys that stay silent; it cannot make
+/// the table grow.
+pub(crate) struct BoundedTable<K, V> {
+    shards: Box<[Mutex<Generations<K, V>>]>,
+    hasher: RandomState,
+    half: usize,
+}
+
+struct Generations<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+}
+
+impl<K: Hash + Eq + Copy, V: Copy + Default> BoundedTable<K, V> {
+    /// For at most `entries` keys (rounded up to a multiple of 32).
+    pub(crate) fn new(entries: usize) -> Self {
+        let empty = || Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() });
+        Self {
+            shards: (0..SHARDS).map(|_| empty()).collect(),
+            hasher: RandomState::new(),
+            half: entries.div_ceil(2 * SHARDS).max(1),
+        }
+    }
+
+    /// The value of `key`, if it is remembered.
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
+        let shard = self.shard(key);
+        shard.young.get(key).or_else(|| shard.old.get(key)).copied()
+    }
+
+    /// Changes the value of `key`, which begins at the default.
+    pub(crate) fn update<R>(&self, key: K, change: impl FnOnce(&mut V) -> R) -> R {
+        let mut shard = self.shard(&key);
+        let shard = &mut *shard;
+        if !shard.young.contains_key(&key) {
+            let known = shard.old.remove(&key).unwrap_or_default();
+            if shard.young.len() >= self.half {
+                shard.old = std::mem::take(&mut shard.young);
+            }
+            shard.young.insert(key, known);
+        }
+        change(shard.young.entry(key).or_default())
+    }
+
+    /// Changes the value of `key` if it is remembered.
+    pub(crate) fn update_known<R>(&self, key: K, change: impl FnOnce(&mut V) -> R) -> Option<R> {
+        let mut shard = self.shard(&key);
+        let shard = &mut *shard;
+        let value = match shard.young.get_mut(&key) {
+            Some(value) => value,
+            None => shard.old.get_mut(&key)?,
+        };
+        Some(change(value))
+    }
+
+    /// How many keys are remembered.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        let count = |s: &Mutex<Generations<K, V>>| lock(s).young.len() + lock(s).old.len();
+        self.shards.iter().map(count).sum()
+    }
+
+    fn shard(&self, key: &K) -> MutexGuard<'_, Generations<K, V>> {
+        // The low bits choose the shard; the maps hash with keys of their own.
+        lock(&self.shards[self.hasher.hash_one(key) as usize % SHARDS])
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_neither_grows_it_nor_drops_what_is_touched() {
+        let table: BoundedTable<u64, u32> = BoundedTable::new(1024);
+        table.update(u64::MAX, |v| *v = 7);
+        for key in 0..1_000_000 {
+            table.update(key, |v| *v += 1);
+            if key % 8 == 0 {
+                table.update(u64::MAX, |v| *v += 1);
+            }
+        }
+        assert!(table.len() <= 1024, "{}", table.len());
+        assert!(table.len() >= 512, "{}", table.len());
+        assert_eq!(table.get(&u64::MAX), Some(7 + 125_000));
+        assert_eq!(table.get(&0), None, "touched once and long ago");
+    }
+
+    #[test]
+    fn the_old_generation_is_still_known() {
+        let table: BoundedTable<u8, u32> = BoundedTable::new(1);
+        table.update(1, |v| *v = 1);
+        let same_shard = (2..=255)
+            .find(|k| table.hasher.hash_one(k) % 16 == table.hasher.hash_one(1_u8) % 16)
+            .unwrap();
+        table.update(same_shard, |v| *v = 2);
+        assert_eq!((table.get(&1), table.get(&same_shard)), (Some(1), Some(2)));
+        assert_eq!(table.update_known(1, |v| *v), Some(1));
+        assert_eq!(table.update(1, |v| *v), 1, "brought back into the young generation");
+    }
+
+    #[test]
+    fn concurrent_changes_are_all_counted() {
+        let table: BoundedTable<u32, u32> = BoundedTable::new(4096);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..4000).for_each(|i| table.update(i % 10, |v| *v += 1)));
+            }
+        });
+        assert_eq!((0..10).filter_map(|k| table.get(&k)).collect::<Vec<_>>(), [3200; 10]);
+    }
+}

@@ -1,0 +1,52 @@
+//! What the authenticator counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the process started, and sizes now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Logins tried.
+    pub attempts: u64,
+    /// Logins that succeeded.
+    pub succeeded: u64,
+    /// Of these, those that the cache answered.
+    pub cached: u64,
+    /// Logins of nobody, names that cannot be one included.
+    pub unknown: u64,
+    /// Logins of a disabled account, whatever the password.
+    pub disabled: u64,
+    /// Wrong passwords of accounts.
+    pub wrong: u64,
+    /// Failures, of the three kinds above, that repeated a recent failure word for word.
+    pub repeated: u64,
+    /// Logins put off because too many waited.
+    pub busy: u64,
+    /// Hashes computed, for decoys too.
+    pub hashes: u64,
+    /// Answers held back.
+    pub delayed: u64,
+    /// Logins waiting for a hash now.
+    pub waiting: u64,
+    /// Most hashes that ever ran at the same time.
+    pub running_peak: u64,
+    /// Passwords remembered now.
+    pub remembered: u64,
+}
+
+/// One count.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn raise_to(&self, value: u64) {
+        self.0.fetch_max(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

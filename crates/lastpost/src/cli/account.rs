@@ -1,0 +1,197 @@
+//! `lastpost account` and `lastpost hash`: the passwd-file.
+
+use std::io::{IsTerminal, Read};
+use std::path::PathBuf;
+
+use address::{AccountKey, Mailbox};
+use auth::{Directory, NewAccount, PasswdEditor, StoredHash};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::output::table;
+use super::{CliError, CommonArgs};
+use crate::config::Config;
+
+/// A password from a pipe is never longer.
+const PASSWORD_INPUT_MAX: u64 = 4096;
+
+/// What can be done with accounts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Add an account; asks for its password.
+    Add {
+        /// Login name.
+        login: String,
+        /// Addresses that it may send as; default: the login itself.
+        #[arg(long = "address", value_name = "ADDRESS")]
+        addresses: Vec<Mailbox>,
+        /// Its Maildir; default: as accounts.maildir says.
+        #[arg(long)]
+        maildir: Option<PathBuf>,
+        /// Its home directory, below which the Maildir lies by default.
+        #[arg(long)]
+        home: Option<PathBuf>,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Give an account a new password.
+    Passwd {
+        /// Login name.
+        login: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// List the accounts.
+    List,
+    /// Let an account log in no more.
+    Disable {
+        /// Login name.
+        login: String,
+    },
+    /// Let a disabled account log in again.
+    Enable {
+        /// Login name.
+        login: String,
+    },
+}
+
+/// Where a password comes from.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// Read the password from the standard input instead of the terminal.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+/// What `hash` can be told.
+#[derive(Debug, Args)]
+pub(crate) struct HashArgs {
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+#[derive(Serialize)]
+struct ListedAccount {
+    login: String,
+    addresses: Vec<String>,
+    maildir: PathBuf,
+    scheme: String,
+    disabled: bool,
+}
+
+pub(crate) fn run(command: &AccountCommand, common: &CommonArgs) -> Result<(), CliError> {
+    let config = common.load()?;
+    match command {
+        AccountCommand::Add { login, addresses, maildir, home, password } => {
+            let key = key(&config, login)?;
+            let hash = new_hash(&config, password)?;
+            let mut editor = open(&config)?;
+            let account = NewAccount {
+                key,
+                hash,
+                addresses: addresses.clone(),
+                home: home.clone(),
+                maildir: maildir.clone(),
+                disabled: false,
+            };
+            editor.add(&account).map_err(CliError::failed)?;
+            editor.save().map_err(CliError::failed)
+        }
+        AccountCommand::Passwd { login, password } => {
+            let key = key(&config, login)?;
+            let hash = new_hash(&config, password)?;
+            let mut editor = open(&config)?;
+            editor.set_password(&key, &hash).map_err(CliError::failed)?;
+            editor.save().map_err(CliError::failed)
+        }
+        AccountCommand::List => list(&config, common),
+        AccountCommand::Disable { login } => set_disabled(&config, login, true),
+        AccountCommand::Enable { login } => set_disabled(&config, login, false),
+    }
+}
+
+fn open(config: &Config) -> Result<PasswdEditor, CliError> {
+    PasswdEditor::open(&config.accounts).map_err(CliError::failed)
+}
+
+fn key(config: &Config, login: &str) -> Result<AccountKey, CliError> {
+    let domain = config.accounts.domain().map_err(CliError::failed)?;
+    AccountKey::parse(login, domain.as_ref())
+        .map_err(|error| CliError::Usage(format!("{login:?} is no login: {error}")))
+}
+
+fn set_disabled(config: &Config, login: &str, disabled: bool) -> Result<(), CliError> {
+    let key = key(config, login)?;
+    let mut editor = open(config)?;
+    editor.set_disabled(&key, disabled).map_err(CliError::failed)?;
+    editor.save().map_err(CliError::failed)
+}
+
+fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
+    let directory = Directory::load(&config.accounts).map_err(CliError::failed)?;
+    let accounts: Vec<ListedAccount> = directory
+        .all()
+        .iter()
+        .map(|account| ListedAccount {
+            login: account.key().to_string(),
+            addresses: account.addresses().iter().map(ToString::to_string).collect(),
+            maildir: account.maildir().to_owned(),
+            scheme: account.hash().scheme().to_string(),
+            disabled: account.is_disabled(),
+        })
+        .collect();
+    common.output().show(&accounts, |accounts| {
+        let rows = accounts.iter().map(|account| {
+            vec![
+                account.login.clone(),
+                account.scheme.clone(),
+                if account.disabled { "disabled" } else { "" }.to_owned(),
+                account.addresses.join(","),
+                account.maildir.display().to_string(),
+            ]
+        });
+        table(&["login", "scheme", "state", "sends as", "maildir"], rows)
+    })
+}
+
+pub(crate) fn hash(args: &HashArgs, common: &CommonArgs) -> Result<(), CliError> {
+    // Without a configuration the default cost serves.
+    let config = Config::load(&common.config).map(|config| config.auth).unwrap_or_default();
+    let password = read_password(&args.password)?;
+    let cost = config.argon2().map_err(CliError::failed)?;
+    let hash = auth::hash_new(password.as_bytes(), &cost).map_err(CliError::failed)?;
+    common.output().show(&*hash.to_field(), Clone::clone)
+}
+
+fn new_hash(config: &Config, args: &PasswordArgs) -> Result<StoredHash, CliError> {
+    let password = read_password(args)?;
+    let cost = config.auth.argon2().map_err(CliError::failed)?;
+    auth::hash_new(password.as_bytes(), &cost).map_err(CliError::failed)
+}
+
+fn read_password(args: &PasswordArgs) -> Result<Zeroizing<String>, CliError> {
+    let password = if args.password_stdin || !std::io::stdin().is_terminal() {
+        let mut text = Zeroizing::new(String::new());
+        std::io::stdin()
+            .take(PASSWORD_INPUT_MAX)
+            .read_to_string(&mut text)
+            .map_err(CliError::failed)?;
+        Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
+    } else {
+        let once = Zeroizing::new(ask("Password: ")?);
+        let again = Zeroizing::new(ask("Again: ")?);
+        if once != again {
+            return Err(CliError::Usage("the two passwords differ".to_owned()));
+        }
+        once
+    };
+    if password.is_empty() {
+        return Err(CliError::Usage("the password is empty".to_owned()));
+    }
+    Ok(password)
+}
+
+fn ask(prompt: &str) -> Result<String, CliError> {
+    rpassword::prompt_password(prompt).map_err(CliError::failed)
+}

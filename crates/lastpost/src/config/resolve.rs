@@ -1,0 +1,119 @@
+//! From what the file says to what the rooms obey: paths made absolute, values checked.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, ConfigError, Raw};
+
+impl Raw {
+    /// Checks every section by its own room's rules.
+    pub(super) fn resolve(self, file: &Path, source: String) -> Result<Config, ConfigError> {
+        let base = file.parent().unwrap_or(Path::new(""));
+        let mut config = Config {
+            file: file.to_owned(),
+            source,
+            hostname: self.hostname,
+            data_directory: base.join(self.data_directory),
+            tls: self.tls.map(|tls| tls_relative_to(tls, base)),
+            accounts: self.accounts.relative_to(base),
+            auth: self.auth,
+            pop3: self.pop3,
+            submission: self.submission,
+            spool: self.spool,
+            relay: self.relay,
+            control: self.control,
+            log: self.log,
+        };
+        config.spool.directory = base.join(&config.spool.directory);
+        make_relative(&mut config.control.token_file, base);
+        if let Some(next_hop) = &mut config.relay.next_hop {
+            make_relative(&mut next_hop.ca_file, base);
+            make_relative(&mut next_hop.password_file, base);
+        }
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn make_relative(path: &mut Option<PathBuf>, base: &Path) {
+    if let Some(path) = path {
+        *path = base.join(&*path);
+    }
+}
+
+fn tls_relative_to(mut tls: netio::TlsConfig, base: &Path) -> netio::TlsConfig {
+    tls.certificate = base.join(&tls.certificate);
+    tls.key = base.join(&tls.key);
+    for named in &mut tls.named {
+        named.certificate = base.join(&named.certificate);
+        named.key = base.join(&named.key);
+    }
+    tls
+}
+
+impl Config {
+    fn check(&self) -> Result<(), ConfigError> {
+        address::Domain::parse(&self.hostname).map_err(|error| {
+            self.mistake(
+                "hostname",
+                format!("{:?}: {error}; expected this host's full name such as \"mail.example.net\"", self.hostname),
+            )
+        })?;
+        let wrong = |key: &str, problem: &str, expected: &str| {
+            self.mistake(key, format!("{problem}; expected {expected}"))
+        };
+        self.accounts.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        self.auth.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        self.pop3.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        self.submission.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
+        self.spool
+            .validate()
+            .map_err(|e| wrong(&format!("spool.{}", e.key), &e.found, &e.expected))?;
+        self.relay_settings()?;
+        self.check_control()?;
+        self.check_tls()
+    }
+
+    /// The relay's section resolved. Reads the next hop's password, if there is one.
+    ///
+    /// # Errors
+    /// If a value cannot be used.
+    pub fn relay_settings(&self) -> Result<relay::Settings, ConfigError> {
+        self.relay.resolve(&self.hostname).map_err(|e| {
+            self.mistake(&format!("relay.{}", e.key), format!("{}; expected {}", e.found, e.expected))
+        })
+    }
+
+    /// The control side has no TLS and no accounts of its own: it stays on this host.
+    fn check_control(&self) -> Result<(), ConfigError> {
+        let addresses = [
+            ("control.listen", self.control.listen),
+            ("control.listen_pop3d", self.control.listen_pop3d),
+        ];
+        for (key, address) in addresses {
+            if let Some(address) = address
+                && !address.ip().is_loopback()
+            {
+                return Err(self.mistake(key, format!("{address}; expected a loopback address such as \"127.0.0.1:8110\"")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tls(&self) -> Result<(), ConfigError> {
+        if self.tls.is_some() {
+            return Ok(());
+        }
+        let wants = |mode| mode != netio::TlsMode::None;
+        let pop3 = self.pop3.listen.iter().any(|listen| wants(listen.tls));
+        let submission = self.submission.listen.iter().any(|listen| wants(listen.tls));
+        if !pop3 && !submission {
+            return Ok(());
+        }
+        let section = if pop3 { "pop3.listen" } else { "submission.listen" };
+        Err(self.mistake(
+            section,
+            "a listener offers TLS, but there is no [tls] section: name certificate and key there, \
+             or set tls = \"none\" on the listener",
+        ))
+    }
+}

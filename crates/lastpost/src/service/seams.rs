@@ -1,0 +1,73 @@
+//! What occupies the seams of `auth`, and what comes with each occupant.
+
+use std::sync::Arc;
+
+use auth::{Chain, LoginObserver, RulingObserver, SmtpAuth, SubmissionAuthority};
+use axum::Router;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, ConfigError};
+use crate::control::Reload;
+
+/// The occupants of the seams.
+pub(crate) struct Seams {
+    /// Told of each POP3 login.
+    pub(crate) observers: Vec<Arc<dyn LoginObserver>>,
+    /// Everybody who may be named as an authority of a listener.
+    pub(crate) authorities: Vec<Arc<dyn SubmissionAuthority>>,
+    /// Told of each ruling.
+    pub(crate) rulings: Vec<Arc<dyn RulingObserver>>,
+    /// What a reload reads again.
+    pub(crate) reloads: Vec<Arc<dyn Reload>>,
+    /// Further routes of the control side.
+    pub(crate) routes: Router,
+    /// Tasks that live as long as the service.
+    pub(crate) background: Vec<JoinHandle<()>>,
+}
+
+impl Default for Seams {
+    fn default() -> Self {
+        Self {
+            observers: Vec::new(),
+            authorities: vec![Arc::new(SmtpAuth)],
+            rulings: Vec::new(),
+            reloads: Vec::new(),
+            routes: Router::new(),
+            background: Vec::new(),
+        }
+    }
+}
+
+impl Seams {
+    /// The chain of a listener that names these authorities.
+    pub(crate) fn chain(&self, names: &[String]) -> Chain {
+        let authorities = names
+            .iter()
+            .filter_map(|name| self.authorities.iter().find(|known| known.name() == name))
+            .cloned()
+            .collect();
+        Chain::new(authorities, self.rulings.clone())
+    }
+
+    /// Whether every authority that a listener names is there.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub(crate) fn check_authorities(&self, config: &Config) -> Result<(), ConfigError> {
+        let known: Vec<_> = self.authorities.iter().map(|authority| authority.name()).collect();
+        for (index, listen) in config.submission.listen.iter().enumerate() {
+            for name in &listen.authorities {
+                if !known.contains(&name.as_str()) {
+                    let key = format!("submission.listen[{index}].authorities");
+                    let message = format!(
+                        "{name:?} is not an authority of this build and configuration; expected \
+                         some of {}",
+                        known.join(", ")
+                    );
+                    return Err(config.mistake(&key, message));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! What a Maildir file name says: base name, flags, sizes, time of delivery.
+
+/// Sizes beyond this are not believed, so that a sum over a whole maildrop cannot overflow.
+pub(crate) const OCTETS_MAX: u64 = 999_999_999_999;
+
+/// The part that stays the same while a message moves about: all before the `:` of the flags.
+/// A name that begins with `:` is its own base.
+pub(crate) fn base(name: &[u8]) -> &[u8] {
+    match memchr::memchr(b':', name) {
+        Some(colon) if colon > 0 => name.get(..colon).unwrap_or(name),
+        _ => name,
+    }
+}
+
+/// The flags after `:2,`; empty if there are none.
+pub(crate) fn flags(name: &[u8]) -> &[u8] {
+    name.get(base(name).len()..).and_then(|info| info.strip_prefix(b":2,")).unwrap_or_default()
+}
+
+/// The size in CRLF form that `,W=` claims, when it is one that the message can have: not
+/// smaller than `,S=` (the stored size) says, and at most each octet an LF that gains a CR.
+pub(crate) fn claimed_octets(name: &[u8]) -> Option<u64> {
+    let octets = field(name, b"W=")?;
+    match field(name, b"S=") {
+        Some(stored) if octets < stored || octets > 2 * stored + 2 => None,
+        _ => Some(octets),
+    }
+}
+
+/// Seconds since 1970 as the name has them in front of its first dot; the largest number for a
+/// name that has none, so that such messages come last.
+pub(crate) fn delivered_at(name: &[u8]) -> u64 {
+    let digits = name.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    match name.get(digits) {
+        Some(b'.') => name.get(..digits).and_then(number).unwrap_or(u64::MAX),
+        _ => u64::MAX,
+    }
+}
+
+fn field(name: &[u8], key: &[u8]) -> Option<u64> {
+    let value = base(name).split(|&octet| octet == b',').skip(1).find_map(|f| f.strip_prefix(key));
+    value.and_then(number).filter(|&octets| octets <= OCTETS_MAX)
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |sum, &digit| sum * 10 + u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_ends_at_the_flags() {
+        assert_eq!(base(b"1.a.h,S=3:2,FS"), b"1.a.h,S=3");
+        assert_eq!(base(b"1.a.h"), b"1.a.h");
+        assert_eq!(base(b":2,S"), b":2,S");
+        assert_eq!(flags(b"1.a.h,S=3:2,FS"), b"FS");
+        assert_eq!(flags(b"1.a.h"), b"");
+        assert_eq!(flags(b"1.a.h:1,x"), b"");
+    }
+
+    #[test]
+    fn sizes_are_believed_only_when_possible() {
+        assert_eq!(claimed_octets(b"1.a.h,S=10,W=12:2,S"), Some(12));
+        assert_eq!(claimed_octets(b"1.a.h,W=12,S=10"), Some(12));
+        assert_eq!(claimed_octets(b"1.a.h,W=12"), Some(12));
+        assert_eq!(claimed_octets(b"1.a.h,S=0,W=0"), Some(0));
+        for bad in [
+            &b"1.a.h,S=10"[..],
+            b"1.a.h,S=10,W=9",
+            b"1.a.h,S=10,W=23",
+            b"1.a.h,W=",
+            b"1.a.h,W=-1",
+            b"1.a.h,W=+1",
+            b"1.a.h,W=1x",
+            b"1.a.h,W=1000000000000",
+            b"1.a.h,W=99999999999999999999999",
+            b"W=12",
+            b"1.a.h:2,W=12",
+            b"1.a.h:2,,W=12",
+        ] {
+            assert_eq!(claimed_octets(bad), None, "{}", String::from_utf8_lossy(bad));
+        }
+    }
+
+    #[test]
+    fn time_is_the_number_before_the_first_dot() {
+        assert_eq!(delivered_at(b"1732456789.M1P2.h"), 1_732_456_789);
+        assert_eq!(delivered_at(b"0.x"), 0);
+        for none in [&b""[..], b".x", b"x.1", b"12", b"12:2,S", b"9999999999999999999.x"] {
+            assert_eq!(delivered_at(none), u64::MAX, "{}", String::from_utf8_lossy(none));
+        }
+    }
+}

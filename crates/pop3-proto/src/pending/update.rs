@@ -1,0 +1,28 @@
+//! Are the deleted messages gone (RFC 1939 section 6)?
+
+use alloc::vec::Vec;
+
+use crate::reply;
+
+/// A `QUIT` that waits until the maildrop is updated and its lock released. The session is
+/// over either way: write the output and close.
+#[must_use = "the client waits for an answer"]
+pub struct PendingUpdate {
+    _private: (),
+}
+
+impl PendingUpdate {
+    pub(crate) fn new() -> Self {
+        Self { _private: () }
+    }
+
+    /// Every deleted message is gone, on disk too.
+    pub fn accept(self, out: &mut Vec<u8>) {
+        reply::ok(out, "Bye");
+    }
+
+    /// At least one is still there.
+    pub fn refuse(self, out: &mut Vec<u8>) {
+        reply::err(out, "some deleted messages not removed");
+    }
+}

@@ -1,0 +1,8 @@
+//! The protocol without a socket: transcripts and properties of the pure session.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is the point")]
+
+mod dialogues;
+mod properties;
+mod transcript;
+mod world;

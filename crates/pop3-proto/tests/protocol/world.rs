@@ -1,0 +1,244 @@
+//! A driver without sockets: answers a session's questions from memory.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use pop3_proto::{
+    Body, LoginRefusal, MessageRefusal, Messages, Part, PendingLogin, PendingMessage,
+    PendingUpdate, Progress, Session, Step, Terms, TlsState,
+};
+
+use crate::transcript::{Given, Message, Trouble};
+
+/// A message, and what is wrong with it.
+#[derive(Default)]
+pub(crate) struct Stored {
+    pub(crate) message: Message,
+    pub(crate) breaks: bool,
+    pub(crate) gone: bool,
+}
+
+/// The maildrop that every account shares.
+#[derive(Clone, Default)]
+pub(crate) struct Maildrop(Rc<Vec<(u64, String)>>);
+
+impl Messages for Maildrop {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn octets(&self, index: usize) -> u64 {
+        self.0[index].0
+    }
+
+    fn uidl(&self, index: usize) -> &str {
+        &self.0[index].1
+    }
+}
+
+/// The session between two of the client's blocks.
+enum Stage {
+    Open(Session<Maildrop>),
+    Handshake(pop3_proto::Handshake),
+    Closed,
+}
+
+/// A server in memory, and the client's end of the line.
+pub(crate) struct World {
+    pub(crate) terms: Terms,
+    pub(crate) accounts: HashMap<String, Vec<u8>>,
+    pub(crate) stored: Rc<RefCell<Vec<Stored>>>,
+    pub(crate) trouble: Option<Trouble>,
+    pub(crate) removal_fails: bool,
+    pub(crate) removed: Option<Vec<usize>>,
+    pub(crate) retrieved: Option<Vec<usize>>,
+    /// Octets from the server that the client has not read.
+    pub(crate) out: Vec<u8>,
+    /// Steps that asked something, in order: what a driver must see whatever the split.
+    pub(crate) asked: Vec<String>,
+    unread: Vec<u8>,
+    stage: Option<Stage>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            terms: Terms {
+                tls: TlsState::Unavailable,
+                cleartext_login: true,
+                errors_before_login: 3,
+                errors_after_login: 20,
+            },
+            accounts: HashMap::new(),
+            stored: Rc::default(),
+            trouble: None,
+            removal_fails: false,
+            removed: None,
+            retrieved: None,
+            out: Vec::new(),
+            asked: Vec::new(),
+            unread: Vec::new(),
+            stage: None,
+        }
+    }
+
+    pub(crate) fn arrange(&mut self, given: &Given) {
+        let mut stored = self.stored.borrow_mut();
+        match given {
+            Given::Account { login, password } => {
+                self.accounts.insert(login.clone(), password.clone());
+            }
+            Given::Message(message) => {
+                stored.push(Stored { message: message.clone(), ..Stored::default() });
+            }
+            Given::TlsOffered => self.terms.tls = TlsState::Offered,
+            Given::TlsActive => self.terms.tls = TlsState::Active,
+            Given::CleartextRefused => self.terms.cleartext_login = false,
+            Given::Login(trouble) => self.trouble = *trouble,
+            Given::Breaks(index) => stored[*index].breaks = true,
+            Given::Gone(index) => stored[*index].gone = true,
+            Given::RemovalFails => self.removal_fails = true,
+        }
+    }
+
+    /// The client connects, at the latest when it first speaks or listens.
+    pub(crate) fn connect(&mut self) {
+        if self.stage.is_none() {
+            self.stage = Some(Stage::Open(Session::greet(self.terms, &mut self.out)));
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.stage, Some(Stage::Closed))
+    }
+
+    pub(crate) fn shake_hands(&mut self) {
+        let Some(Stage::Handshake(handshake)) = self.stage.take() else { panic!("no handshake") };
+        self.stage = Some(Stage::Open(handshake.established()));
+    }
+
+    pub(crate) fn hang_up(&mut self) {
+        self.stage = Some(Stage::Closed);
+    }
+
+    /// The client sends `octets`, which arrive as one read.
+    pub(crate) fn send(&mut self, octets: &[u8]) {
+        self.connect();
+        self.unread.extend_from_slice(octets);
+        let Some(Stage::Open(mut session)) = self.stage.take() else {
+            // Closed, or octets in clear where a handshake is due: nobody reads them.
+            self.stage.get_or_insert(Stage::Closed);
+            return;
+        };
+        loop {
+            let mut out = Vec::new();
+            let (done, step) = session.advance(&self.unread, &mut out);
+            assert!(out.len() <= pop3_proto::REPLY_BLOCK + 1024, "{} octets at once", out.len());
+            self.out.append(&mut out);
+            self.unread.drain(..done);
+            session = match step {
+                Step::Continue(session) => {
+                    self.stage = Some(Stage::Open(session));
+                    return;
+                }
+                Step::Flush(session) => session,
+                Step::Verify(credentials, pending) => self.verify(&credentials, pending),
+                Step::StartTls(pending) => {
+                    assert!(self.unread.is_empty());
+                    self.asked.push("tls".to_owned());
+                    self.stage = Some(Stage::Handshake(pending.accept(&mut self.out)));
+                    return;
+                }
+                Step::Send(part, pending) => match self.retrieve(part, pending) {
+                    Some(session) => session,
+                    None => return self.hang_up(),
+                },
+                Step::Update { messages, deleted, retrieved, pending } => {
+                    drop(messages);
+                    self.update(deleted, retrieved, pending);
+                    return self.hang_up();
+                }
+                Step::Close => return self.hang_up(),
+            };
+        }
+    }
+
+    fn verify(
+        &mut self,
+        credentials: &sasl::Credentials,
+        pending: PendingLogin,
+    ) -> Session<Maildrop> {
+        self.asked.push(format!("verify {:?}", credentials.login));
+        let known = self.accounts.get(&credentials.login);
+        let refusal = match self.trouble {
+            Some(Trouble::Busy) => {
+                self.trouble = None;
+                Some(LoginRefusal::Busy)
+            }
+            _ if known.is_none_or(|known| known != credentials.password.expose()) => {
+                Some(LoginRefusal::Credentials)
+            }
+            Some(Trouble::InUse) => Some(LoginRefusal::InUse),
+            Some(Trouble::Unavailable) => Some(LoginRefusal::Unavailable),
+            None => None,
+        };
+        match refusal {
+            Some(why) => pending.refuse(why, &mut self.out),
+            None => pending.accept(self.open(), &mut self.out),
+        }
+    }
+
+    fn open(&self) -> Maildrop {
+        let listed = self.stored.borrow().iter().map(listed).collect();
+        Maildrop(Rc::new(listed))
+    }
+
+    fn retrieve(
+        &mut self,
+        part: Part,
+        pending: PendingMessage<Maildrop>,
+    ) -> Option<Session<Maildrop>> {
+        let index = pending.index();
+        assert_eq!(pending.messages().count(), self.stored.borrow().len());
+        self.asked.push(format!("send {index} {part:?}"));
+        let stored = self.stored.borrow();
+        let stored = &stored[index];
+        if stored.gone {
+            return Some(pending.refuse(MessageRefusal::Gone, &mut self.out));
+        }
+        let mut body: Body<Maildrop> = pending.accept(&mut self.out);
+        let whole = &stored.message.stored;
+        let readable = if stored.breaks { &whole[..whole.len() - 1] } else { whole };
+        // Small blocks, so that line ends and dots fall on their edges.
+        for block in readable.chunks(3) {
+            if body.push(block, &mut self.out) == Progress::Complete {
+                return Some(body.finish(&mut self.out).0);
+            }
+        }
+        if stored.breaks {
+            return None;
+        }
+        let (session, octets) = body.finish(&mut self.out);
+        if part == Part::Whole {
+            assert_eq!(octets, textproto::measure(whole));
+        }
+        Some(session)
+    }
+
+    fn update(&mut self, deleted: Vec<usize>, retrieved: Vec<usize>, pending: PendingUpdate) {
+        self.asked.push(format!("update {deleted:?} {retrieved:?}"));
+        self.retrieved = Some(retrieved);
+        if self.removal_fails && !deleted.is_empty() {
+            self.removed = Some(deleted[1..].to_vec());
+            pending.refuse(&mut self.out);
+        } else {
+            self.removed = Some(deleted);
+            pending.accept(&mut self.out);
+        }
+    }
+}
+
+fn listed(stored: &Stored) -> (u64, String) {
+    (textproto::measure(&stored.message.stored), stored.message.uidl.clone())
+}

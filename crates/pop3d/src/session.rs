@@ -1,0 +1,204 @@
+//! One client: reads what it sends, asks the protocol, does what the protocol asks for.
+
+mod ending;
+mod login;
+mod message;
+mod update;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use netio::{Buffer, Connection, Drain, NetError, TlsMode};
+use pop3_proto::{PendingTls, Session, Step, Terms, TlsState};
+use tokio::time::Instant;
+
+use crate::held::Held;
+use crate::serve::Shared;
+use ending::{Ending, Tally};
+
+/// Bad commands in a row after which a client that has logged in is hopeless.
+const ERRORS_AFTER_LOGIN: u8 = 20;
+/// For a handshake after `STLS`.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client that has logged in may be silent once the daemon wants to stop.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(5);
+/// An unread line of more octets than this is given its own memory, and that back afterwards.
+const UNREAD_KEPT: usize = 512;
+
+/// Whether a listener's sessions may ask for TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Stls,
+    Nothing,
+}
+
+impl From<TlsMode> for Offer {
+    fn from(mode: TlsMode) -> Self {
+        match mode {
+            TlsMode::Starttls => Self::Stls,
+            TlsMode::None | TlsMode::Implicit => Self::Nothing,
+        }
+    }
+}
+
+/// A session and its connection.
+struct Visit {
+    shared: Arc<Shared>,
+    connection: Connection,
+    /// What came and is no whole line yet.
+    unread: Vec<u8>,
+    /// Until when the client must have said something that moves the session on.
+    deadline: Instant,
+    /// Whether something was answered since the last read.
+    answered: bool,
+    tally: Tally,
+}
+
+/// What a step of the session leaves: where it goes on, and the replies not yet written.
+type Next = (Session<Held>, Buffer);
+
+/// Serves one client to its end.
+pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, offer: Offer, drain: Drain) {
+    let deadline = Instant::now() + shared.config.login_timeout;
+    let tally = Tally::new(connection.peer());
+    let mut visit =
+        Visit { shared, connection, unread: Vec::new(), deadline, answered: false, tally };
+    let ending = match visit.run(offer, &drain).await {
+        Ok(ending) | Err(ending) => ending,
+    };
+    visit.tally.log(&ending, visit.connection.is_tls());
+    if ending.is_orderly() {
+        visit.connection.close().await;
+    }
+}
+
+impl Visit {
+    async fn run(&mut self, offer: Offer, drain: &Drain) -> Result<Ending, Ending> {
+        let stop = drain.requested();
+        tokio::pin!(stop);
+        let mut out = self.shared.buffers.take();
+        let mut session = Session::greet(self.terms(offer), &mut out);
+        loop {
+            let (done, step) = session.advance(&self.unread, &mut out);
+            self.take_off(done);
+            (session, out) = match step {
+                Step::Continue(session) => {
+                    self.write(&out).await?;
+                    // Before the wait, which may be long.
+                    drop(out);
+                    self.read(&session, drain, stop.as_mut()).await?;
+                    (session, self.shared.buffers.take())
+                }
+                Step::Flush(session) => {
+                    self.write(&out).await?;
+                    out.clear();
+                    (session, out)
+                }
+                Step::Verify(credentials, pending) => {
+                    Box::pin(self.log_in(&credentials, pending, out)).await
+                }
+                Step::StartTls(pending) => Box::pin(self.start_tls(pending, out)).await?,
+                Step::Send(part, pending) => Box::pin(self.send(part, pending, out)).await?,
+                Step::Update { messages, deleted, retrieved, pending } => {
+                    let update = self.update(messages, deleted, retrieved, pending, out);
+                    return Ok(Box::pin(update).await);
+                }
+                Step::Close => {
+                    self.write(&out).await?;
+                    return Ok(Ending::Closed);
+                }
+            };
+        }
+    }
+
+    fn terms(&self, offer: Offer) -> Terms {
+        let connection = &self.connection;
+        let config = &self.shared.config;
+        Terms {
+            tls: match offer {
+                _ if connection.is_tls() => TlsState::Active,
+                Offer::Stls if self.shared.tls.is_some() => TlsState::Offered,
+                _ => TlsState::Unavailable,
+            },
+            cleartext_login: config
+                .allows_cleartext(connection.peer(), connection.genuine_address()),
+            errors_before_login: config.errors_max,
+            errors_after_login: ERRORS_AFTER_LOGIN,
+        }
+    }
+
+    /// Takes what is answered off the input. Nothing stays behind in memory: it may have been
+    /// a password.
+    fn take_off(&mut self, done: usize) {
+        let rest = self.unread.len().saturating_sub(done);
+        self.unread.copy_within(done.., 0);
+        if let Some(stale) = self.unread.get_mut(rest..) {
+            stale.fill(0);
+        }
+        self.unread.truncate(rest);
+    }
+
+    async fn write(&mut self, out: &Buffer) -> Result<(), Ending> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        self.answered = true;
+        let timeout = self.shared.config.write_timeout;
+        self.connection.write_all(out, timeout).await.map_err(|error| match error {
+            NetError::TimedOut => Ending::Unread,
+            error => Ending::Broken(error),
+        })
+    }
+
+    /// Waits for the client. After the login each line that was answered gives it the whole
+    /// time anew (RFC 1939 section 3); a line that is not finished does not.
+    async fn read(
+        &mut self,
+        session: &Session<Held>,
+        drain: &Drain,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), Ending> {
+        if self.unread.is_empty() && self.unread.capacity() > UNREAD_KEPT {
+            self.unread = Vec::new();
+        }
+        if std::mem::take(&mut self.answered) && session.is_logged_in() {
+            self.deadline = Instant::now() + self.shared.config.autologout;
+        }
+        if !drain.is_requested() {
+            tokio::select! {
+                biased;
+                outcome = self.connection.read_by(&mut self.unread, self.deadline) => {
+                    return settle(outcome, Ending::Silent);
+                }
+                () = stop => {}
+            }
+        }
+        if !session.is_logged_in() {
+            return Err(Ending::Drained);
+        }
+        let deadline = self.deadline.min(Instant::now() + DRAIN_PATIENCE);
+        settle(self.connection.read_by(&mut self.unread, deadline).await, Ending::Drained)
+    }
+
+    async fn start_tls(&mut self, pending: PendingTls, mut out: Buffer) -> Result<Next, Ending> {
+        let Some(tls) = self.shared.tls.clone() else {
+            return Ok((pending.refuse(&mut out), out));
+        };
+        let handshake = pending.accept(&mut out);
+        self.write(&out).await?;
+        out.clear();
+        let timeout = HANDSHAKE_TIMEOUT.min(self.deadline.duration_since(Instant::now()));
+        self.connection.start_tls(&tls, &mut self.unread, timeout).await.map_err(Ending::Broken)?;
+        Ok((handshake.established(), out))
+    }
+}
+
+fn settle(read: Result<usize, NetError>, silent: Ending) -> Result<(), Ending> {
+    match read {
+        Ok(0) => Err(Ending::Left),
+        Ok(_) => Ok(()),
+        Err(NetError::TimedOut) => Err(silent),
+        Err(error) => Err(Ending::Broken(error)),
+    }
+}

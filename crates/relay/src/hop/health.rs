@@ -1,0 +1,132 @@
+//! Whether a next hop is worth a connection just now.
+
+use std::time::Duration;
+
+use super::HopFailure;
+
+/// The first wait after a failure; each further one doubles it.
+const WAIT_FIRST: Duration = Duration::from_secs(15);
+/// The longest wait.
+const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+/// So many connections in a row that were lost before they carried a message count as a
+/// failure of the hop; fewer may be the fault of a message.
+const BROKEN_MAX: u32 = 3;
+
+/// What is known of a hop's state. Times are monotonic.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    failures: u32,
+    broken: u32,
+    closed: Option<(Duration, HopFailure)>,
+}
+
+/// A hop that is left alone for a while.
+#[derive(Debug)]
+pub(super) struct Closed {
+    pub(super) remaining: Duration,
+    pub(super) reason: HopFailure,
+}
+
+impl Health {
+    /// Whether more than one connection may be tried.
+    pub(super) fn is_sound(&self) -> bool {
+        self.failures == 0
+    }
+
+    /// Why the hop is left alone, if it is, and for how long still.
+    pub(super) fn closed(&self, now: Duration) -> Option<Closed> {
+        let (until, reason) = self.closed.as_ref()?;
+        let remaining = until.checked_sub(now).filter(|left| !left.is_zero())?;
+        Some(Closed { remaining, reason: reason.clone() })
+    }
+
+    /// A connection did not come about; says how long the hop is left alone. Several that
+    /// failed together count once.
+    pub(super) fn fail(&mut self, now: Duration, reason: HopFailure) -> Duration {
+        self.broken = 0;
+        if let Some(closed) = self.closed(now) {
+            return closed.remaining;
+        }
+        let wait = WAIT_FIRST.saturating_mul(1 << self.failures.min(16)).min(WAIT_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.closed = Some((now + wait, reason));
+        wait
+    }
+
+    /// A connection was lost before it had carried a message.
+    pub(super) fn note_broken(&mut self, now: Duration, reason: &HopFailure) {
+        self.broken += 1;
+        if self.broken >= BROKEN_MAX {
+            self.fail(now, reason.clone());
+        }
+    }
+
+    /// A message was carried. True if that is news.
+    pub(super) fn succeed(&mut self) -> bool {
+        self.broken = 0;
+        self.closed = None;
+        std::mem::take(&mut self.failures) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::code;
+
+    fn failure() -> HopFailure {
+        HopFailure::new(code(4, 4, 1), "connection refused")
+    }
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let mut health = Health::default();
+        assert!(health.is_sound() && health.closed(secs(0)).is_none());
+        let mut now = secs(100);
+        for expected in [15, 30, 60, 120, 240, 480, 900, 900] {
+            assert_eq!(health.fail(now, failure()), secs(expected));
+            assert_eq!(health.closed(now).unwrap().remaining, secs(expected));
+            now += secs(expected);
+            assert!(health.closed(now).is_none(), "open again for a try");
+            assert!(!health.is_sound(), "but only one");
+        }
+    }
+
+    #[test]
+    fn failures_at_one_time_count_once() {
+        let mut health = Health::default();
+        for _ in 0..10 {
+            assert_eq!(health.fail(secs(5), failure()), secs(15));
+        }
+        assert_eq!(health.fail(secs(20), failure()), secs(30));
+    }
+
+    #[test]
+    fn one_success_heals() {
+        let mut health = Health::default();
+        assert!(!health.succeed());
+        health.fail(secs(0), failure());
+        health.fail(secs(20), failure());
+        assert!(health.succeed());
+        assert!(health.is_sound() && health.closed(secs(21)).is_none());
+        assert_eq!(health.fail(secs(30), failure()), secs(15));
+    }
+
+    #[test]
+    fn a_few_broken_connections_are_forgiven() {
+        let mut health = Health::default();
+        health.note_broken(secs(0), &failure());
+        health.note_broken(secs(0), &failure());
+        assert!(health.closed(secs(0)).is_none());
+        health.succeed();
+        health.note_broken(secs(0), &failure());
+        health.note_broken(secs(0), &failure());
+        assert!(health.closed(secs(0)).is_none());
+        health.note_broken(secs(0), &failure());
+        assert_eq!(health.closed(secs(0)).unwrap().remaining, secs(15));
+    }
+}

@@ -1,0 +1,234 @@
+//! A spool, two accounts with Maildirs, a clock that stands still, and a relay on top.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use address::{AccountKey, Mailbox, ReversePath};
+use auth::{
+    Account, Attempt, Chain, Channel, Clock, Directory, Login, ManualClock, Permit, Service,
+    SmtpAuth, StoredHash, authorize,
+};
+use netio::{Drain, DrainTrigger};
+use relay::config::{Period, Timeouts};
+use relay::{LocalAccounts, NextHopConfig, Relay, RelayConfig, RelayStats, Settings};
+use spool::{Envelope, Filter, QueueEntry, QueueId, Recipient, Spool, SpoolConfig};
+use tempfile::TempDir;
+
+/// Everything but the next hop.
+pub(crate) struct House {
+    pub(crate) directory: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) spool: Spool,
+    pub(crate) config: RelayConfig,
+    pub(crate) timeouts: Timeouts,
+    accounts: Directory,
+}
+
+/// A relay at work.
+pub(crate) struct Running {
+    pub(crate) stats: Arc<RelayStats>,
+    trigger: DrainTrigger,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl House {
+    /// A house whose relay sends to `next_hop`.
+    pub(crate) fn new(next_hop: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
+        let spool = try_open_spool(&directory, &clock).unwrap();
+        let accounts = Directory::from_accounts(accounts(&directory), None).unwrap();
+        let config = RelayConfig {
+            next_hop: Some(NextHopConfig {
+                address: next_hop.to_owned(),
+                tls: relay::config::TlsPolicy::None,
+                ca_file: None,
+                username: None,
+                password_file: None,
+                password_env: None,
+                cleartext_login: false,
+            }),
+            local_domains: vec!["example.org".to_owned()],
+            connection_idle: Period::from_secs(1),
+            ..RelayConfig::default()
+        };
+        Self { directory, clock, spool, config, timeouts: Timeouts::default(), accounts }
+    }
+
+    pub(crate) fn hop(&mut self) -> &mut NextHopConfig {
+        self.config.next_hop.as_mut().unwrap()
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        let settings = self.config.resolve("mail.example.org").unwrap();
+        Settings { timeouts: self.timeouts, ..settings }
+    }
+
+    /// Starts the relay.
+    pub(crate) fn run(&self) -> Running {
+        let settings = self.settings();
+        let local = LocalAccounts::new(self.accounts.clone(), settings.local_domains.clone());
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
+        let relay = Relay::new(&settings, self.spool.clone(), Arc::new(local), clock).unwrap();
+        let stats = relay.stats();
+        let (trigger, drain) = Drain::new();
+        Running { stats, trigger, task: tokio::spawn(relay.run(drain)) }
+    }
+
+    /// Closes the spool and opens it again, as a restart does. Tasks of a relay that was killed
+    /// may hold it a moment longer.
+    pub(crate) async fn reopen_spool(self) -> Self {
+        let Self { directory, clock, spool, config, timeouts, accounts } = self;
+        spool.close().await;
+        let mut opened = None;
+        eventually("the spool is free", || {
+            opened = try_open_spool(&directory, &clock).ok();
+            opened.is_some()
+        })
+        .await;
+        let spool = opened.unwrap();
+        Self { directory, clock, spool, config, timeouts, accounts }
+    }
+
+    /// Queues a message as a customer would. `from` may be `<>`.
+    pub(crate) async fn submit(&self, from: &str, to: &[&str], text: &[u8]) -> QueueId {
+        self.submit_flagged(from, to, text, false, false).await
+    }
+
+    pub(crate) async fn submit_flagged(
+        &self,
+        from: &str,
+        to: &[&str],
+        text: &[u8],
+        eight_bit: bool,
+        smtputf8: bool,
+    ) -> QueueId {
+        let sender = ReversePath::parse(&format!("<{}>", from.trim_matches(['<', '>']))).unwrap();
+        let permit = self.permit(&sender).await;
+        let mut draft = self.spool.draft().unwrap();
+        draft.write(text).await.unwrap();
+        let recipients = to.iter().map(|to| Recipient::new(Mailbox::parse(to).unwrap()));
+        let envelope = Envelope {
+            sender,
+            recipients: recipients.collect(),
+            smtputf8,
+            eight_bit,
+            received_at: self.clock.now().wall,
+        };
+        self.spool.intake(&permit, envelope, draft).await.unwrap()
+    }
+
+    async fn permit(&self, sender: &ReversePath) -> Permit {
+        let accounts = self.accounts.all();
+        let owns = |a: &&Arc<Account>| sender.mailbox().is_none_or(|mailbox| a.owns(mailbox));
+        let account = Arc::clone(accounts.iter().find(owns).unwrap());
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let channel = Channel { service: Service::Submission, tls: true, genuine_address: true };
+        let at = self.clock.now();
+        let login = Login { account, client, channel, at };
+        let attempt = Attempt {
+            client,
+            genuine_address: true,
+            login: Some(&login),
+            failed_auth: false,
+            sender,
+            helo: "client.example",
+            extended: true,
+            tls: true,
+            listener: "submission",
+            at,
+        };
+        let chain = Chain::new(vec![Arc::new(SmtpAuth)], Vec::new());
+        authorize(&chain, &attempt).await.unwrap()
+    }
+
+    pub(crate) async fn queue(&self) -> Vec<QueueEntry> {
+        self.spool.list(Filter::default()).await
+    }
+
+    /// Waits until nothing is queued.
+    pub(crate) async fn emptied(&self) {
+        eventually("the queue is empty", || self.spool.stats().queued == 0).await;
+    }
+
+    /// Waits until nothing is due or being delivered.
+    pub(crate) async fn settled(&self, running: &Running) {
+        eventually("nothing is due", || {
+            let now = self.clock.now().wall;
+            let due = self.spool.next_due().is_some_and(|due| due <= now);
+            let stats = self.spool.stats();
+            !due && stats.in_delivery == 0 && running.stats.in_flight.get() == 0
+        })
+        .await;
+    }
+
+    pub(crate) fn maildir(&self, name: &str) -> PathBuf {
+        self.directory.path().join("home").join(name)
+    }
+
+    /// The messages in a Maildir, oldest first.
+    pub(crate) fn mail_of(&self, name: &str) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(self.maildir(name).join("new")) else {
+            return Vec::new();
+        };
+        let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        files.sort_by_key(|file| std::fs::metadata(file).unwrap().modified().unwrap());
+        let read =
+            |file: &PathBuf| String::from_utf8_lossy(&std::fs::read(file).unwrap()).into_owned();
+        files.iter().map(read).collect()
+    }
+}
+
+impl Running {
+    /// Asks it to end and waits for that.
+    pub(crate) async fn stop(self) {
+        self.trigger.request();
+        tokio::time::timeout(Duration::from_secs(20), self.task).await.unwrap().unwrap();
+    }
+
+    /// Cuts it off, as a crash would.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+/// Waits for something that must come true; the machine may be busy.
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(30), "still not so: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn try_open_spool(
+    directory: &TempDir,
+    clock: &Arc<ManualClock>,
+) -> Result<Spool, spool::SpoolError> {
+    let config = SpoolConfig {
+        segment_size: spool::Size::mib(4),
+        free_space_min: spool::Size::mib(1),
+        free_inodes_min: 1,
+        ..SpoolConfig::at(directory.path().join("spool"))
+    };
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    Spool::open(&config, clock).map(|(spool, _)| spool)
+}
+
+fn accounts(directory: &TempDir) -> Vec<Account> {
+    let home = directory.path().join("home");
+    std::fs::create_dir(&home).unwrap();
+    let account = |name: &str, addresses: &[&str]| {
+        let addresses = addresses.iter().map(|text| Mailbox::parse(text).unwrap()).collect();
+        let key = AccountKey::parse(&format!("{name}@example.org"), None).unwrap();
+        let hash = StoredHash::parse("{PLAIN}geheim").unwrap();
+        Account::new(key, addresses, hash, home.join(name), false)
+    };
+    vec![
+        account("aiko", &["aiko@example.org", "aiko@elsewhere.example", "愛子@example.org"]),
+        account("ben", &["ben@example.org", "benjamin@example.org"]),
+    ]
+}

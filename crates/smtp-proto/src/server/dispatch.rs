@@ -1,0 +1,206 @@
+//! What a command means in a state.
+
+use alloc::vec::Vec;
+
+use super::command::{self, Verb};
+use super::parameters::Parameters;
+use super::reply::Reply;
+use super::request::{MailRequest, RecipientRequest};
+use super::session::Event;
+use super::state::{Daemon, Greeted, Hello, MailGiven, State};
+use super::tally::{CloseReason, Tally};
+use super::{authenticate, hello};
+
+/// What a handler may see and write.
+pub(crate) struct Desk<'a> {
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) tls: bool,
+    /// Whether more input stands behind the line.
+    pub(crate) pipelined: bool,
+    pub(crate) tally: &'a mut Tally,
+    pub(crate) output: &'a mut Vec<u8>,
+}
+
+impl Desk<'_> {
+    pub(crate) fn reply(&mut self, verb: Verb, reply: &Reply) {
+        self.tally.reply(verb, reply, self.output);
+    }
+}
+
+type Transition<D> = (State<D>, Event<D>);
+
+const NO_ARGUMENT: Reply = Reply::fixed(501, "5.5.4", "This command takes no argument");
+const NEEDS_ARGUMENT: Reply = Reply::fixed(501, "5.5.4", "This command needs an argument");
+const NOT_A_LINE: Reply =
+    Reply::fixed(500, "5.5.2", "A command is one line that ends with CRLF and holds no CR or LF");
+const UNKNOWN: Reply = Reply::fixed(500, "5.5.2", "Command not recognised");
+const UNOFFERED: Reply = Reply::fixed(502, "5.5.1", "Command not offered");
+const OK: Reply = Reply::fixed(250, "2.0.0", "OK");
+const BYE: Reply = Reply::fixed(221, "2.0.0", "Bye");
+const CANNOT_VERIFY: Reply =
+    Reply::fixed(252, "2.5.2", "Addresses are not verified here: send, and you will be told");
+const HELP: Reply = Reply::fixed(
+    214,
+    "2.0.0",
+    "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT (RFC 5321, RFC 6409)",
+);
+const NOT_HTTP: Reply = Reply::fixed(554, "5.5.1", "This is not an HTTP server");
+const HELLO_FIRST: Reply = Reply::fixed(503, "5.5.1", "Say EHLO first");
+const MAIL_FIRST: Reply = Reply::fixed(503, "5.5.1", "Send MAIL first");
+const NESTED_MAIL: Reply = Reply::fixed(503, "5.5.1", "A transaction is already open: send RSET");
+const NO_RECIPIENTS: Reply = Reply::fixed(554, "5.5.1", "No valid recipients");
+const TLS_ACTIVE: Reply = Reply::fixed(503, "5.5.1", "TLS is already active");
+const TLS_PIPELINED: Reply =
+    Reply::fixed(554, "5.5.1", "Nothing may follow STARTTLS before its reply");
+
+/// A line in any state but that of mail data.
+pub(crate) fn on_line<D: Daemon>(
+    state: State<D>,
+    line: &[u8],
+    desk: &mut Desk<'_>,
+) -> Transition<D> {
+    let state = match state {
+        State::Authenticating(authenticating) => {
+            return authenticate::on_response(authenticating, line, desk);
+        }
+        state => state,
+    };
+    let (verb, argument) = command::split(line);
+    if memchr::memchr3(b'\r', b'\n', 0, line).is_some() {
+        return stay(state, Verb::Unknown, &NOT_A_LINE, desk);
+    }
+    if line.len() + 2 > Parameters::COMMAND_OCTETS_MAX && verb != Verb::Auth {
+        let too_long = Reply::fixed(500, "5.5.2", "The command is too long");
+        return stay(state, verb, &too_long, desk);
+    }
+    match verb {
+        Verb::Helo | Verb::Ehlo => on_hello(state, verb, argument, desk),
+        Verb::StartTls => on_starttls(state, argument, desk),
+        Verb::Auth => authenticate::on_auth(state, argument, desk),
+        Verb::Mail => on_mail(state, argument, desk),
+        Verb::Rcpt => on_rcpt(state, argument, desk),
+        Verb::Data => on_data(state, argument, desk),
+        Verb::Rset if argument.is_empty() => on_rset(state, desk),
+        Verb::Rset => stay(state, verb, &NO_ARGUMENT, desk),
+        Verb::Noop => stay(state, verb, &OK, desk),
+        Verb::Vrfy if argument.is_empty() => stay(state, verb, &NEEDS_ARGUMENT, desk),
+        Verb::Vrfy => stay(state, verb, &CANNOT_VERIFY, desk),
+        Verb::Help => stay(state, verb, &HELP, desk),
+        Verb::Quit if argument.is_empty() => close(CloseReason::Quit, verb, &BYE, desk),
+        Verb::Quit => stay(state, verb, &NO_ARGUMENT, desk),
+        Verb::Unoffered => stay(state, verb, &UNOFFERED, desk),
+        Verb::Unknown => stay(state, verb, &UNKNOWN, desk),
+        Verb::Bdat => close(CloseReason::Bdat, verb, &UNOFFERED, desk),
+        Verb::Http => close(CloseReason::Http, verb, &NOT_HTTP, desk),
+    }
+}
+
+pub(crate) fn stay<D: Daemon>(
+    state: State<D>,
+    verb: Verb,
+    reply: &Reply,
+    desk: &mut Desk<'_>,
+) -> Transition<D> {
+    desk.reply(verb, reply);
+    (state, Event::Next)
+}
+
+fn close<D: Daemon>(
+    reason: CloseReason,
+    verb: Verb,
+    reply: &Reply,
+    desk: &mut Desk<'_>,
+) -> Transition<D> {
+    desk.reply(verb, reply);
+    (State::Closed(reason), Event::Next)
+}
+
+/// `HELO` and `EHLO` end a transaction like `RSET` (RFC 5321 section 4.1.4); a login stays.
+fn on_hello<D: Daemon>(
+    state: State<D>,
+    verb: Verb,
+    argument: &[u8],
+    desk: &mut Desk<'_>,
+) -> Transition<D> {
+    let Some(name) = hello::name(argument) else {
+        return stay(state, verb, &hello::NAME_MISSING, desk);
+    };
+    let login = match state {
+        State::Greeted(greeted) => greeted.login,
+        State::MailGiven(given) => given.greeted.login,
+        _ => None,
+    };
+    let extended = verb == Verb::Ehlo;
+    if extended {
+        hello::write_ehlo(desk.parameters, desk.tls, desk.output);
+    } else {
+        hello::write_helo(desk.parameters, desk.output);
+    }
+    desk.tally.record(verb, 250);
+    (State::Greeted(Greeted { hello: Hello { name, extended }, login }), Event::Next)
+}
+
+fn on_starttls<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
+    let verb = Verb::StartTls;
+    if desk.tls {
+        return stay(state, verb, &TLS_ACTIVE, desk);
+    }
+    if !desk.parameters.starttls {
+        return stay(state, verb, &UNOFFERED, desk);
+    }
+    if !argument.is_empty() {
+        return stay(state, verb, &NO_ARGUMENT, desk);
+    }
+    if desk.pipelined {
+        return close(CloseReason::PipelinedStartTls, verb, &TLS_PIPELINED, desk);
+    }
+    (State::Asked, Event::StartTls(state))
+}
+
+fn on_mail<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
+    let greeted = match state {
+        State::Greeted(greeted) => greeted,
+        State::MailGiven(_) => return stay(state, Verb::Mail, &NESTED_MAIL, desk),
+        _ => return stay(state, Verb::Mail, &HELLO_FIRST, desk),
+    };
+    match MailRequest::parse(argument, desk.parameters) {
+        Ok(request) => (State::Asked, Event::Mail(request, greeted)),
+        Err(reply) => stay(State::Greeted(greeted), Verb::Mail, &reply, desk),
+    }
+}
+
+fn on_rcpt<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
+    let State::MailGiven(given) = state else {
+        return stay(state, Verb::Rcpt, &MAIL_FIRST, desk);
+    };
+    let request = match RecipientRequest::parse(argument) {
+        Ok(request) => request,
+        Err(reply) => return stay(State::MailGiven(given), Verb::Rcpt, &reply, desk),
+    };
+    if given.recipients >= desk.parameters.recipients_max {
+        let state = State::MailGiven(given);
+        return stay(state, Verb::Rcpt, &Reply::TOO_MANY_RECIPIENTS, desk);
+    }
+    (State::Asked, Event::Recipient(request, given))
+}
+
+fn on_data<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
+    let State::MailGiven(given) = state else {
+        return stay(state, Verb::Data, &MAIL_FIRST, desk);
+    };
+    if !argument.is_empty() {
+        return stay(State::MailGiven(given), Verb::Data, &NO_ARGUMENT, desk);
+    }
+    if given.recipients == 0 {
+        return stay(State::MailGiven(given), Verb::Data, &NO_RECIPIENTS, desk);
+    }
+    (State::Asked, Event::Data(given))
+}
+
+fn on_rset<D: Daemon>(state: State<D>, desk: &mut Desk<'_>) -> Transition<D> {
+    let state = match state {
+        State::MailGiven(MailGiven { greeted, .. }) => State::Greeted(greeted),
+        state => state,
+    };
+    stay(state, Verb::Rset, &OK, desk)
+}

@@ -1,0 +1,59 @@
+//! What a listener offers and how far a session may go.
+
+use alloc::string::String;
+
+use textproto::LoneLf;
+
+/// Whether passwords are taken, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthOffer {
+    /// Never: the listener has no use for them.
+    Never,
+    /// Under TLS alone (RFC 6409 section 3.1, RFC 8314 section 3.3).
+    UnderTls,
+    /// In clear too: for loopback, and for networks that the operator names.
+    Always,
+}
+
+/// The limits and offers of a session; shared by all sessions of a listener.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    /// Our own name, in the greeting and in the reply to EHLO.
+    pub host: String,
+    /// Octets that a message may have, as announced with SIZE (RFC 1870).
+    pub message_octets_max: u64,
+    /// Recipients that a message may have (RFC 5321 section 4.5.3.1.8: at least 100).
+    pub recipients_max: u32,
+    /// Commands that may be refused for good before the session is closed.
+    pub errors_max: u32,
+    /// Failed authentications before the session is closed.
+    pub auth_failures_max: u32,
+    /// What an LF without CR in a message is.
+    pub lone_lf: LoneLf,
+    /// Whether STARTTLS is offered as long as TLS is not active.
+    pub starttls: bool,
+    /// Whether AUTH is offered.
+    pub auth: AuthOffer,
+}
+
+impl Parameters {
+    /// Octets of a command line, its CRLF included; RFC 5321 asks for 512, and extensions add
+    /// to it.
+    pub const COMMAND_OCTETS_MAX: usize = 2048;
+
+    /// Octets of a line in an AUTH exchange, its CRLF included (RFC 4954 section 4.3).
+    pub const AUTH_OCTETS_MAX: usize = 12288 + 2;
+
+    /// Commands that lead nowhere (NOOP, RSET and the like) since the last accepted message;
+    /// each further one counts as an error.
+    pub const IDLE_COMMANDS_MAX: u32 = 100;
+
+    /// Whether AUTH may be used in the session's present state.
+    pub(crate) const fn auth_allowed(&self, tls: bool) -> bool {
+        match self.auth {
+            AuthOffer::Never => false,
+            AuthOffer::UnderTls => tls,
+            AuthOffer::Always => true,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Questions to the daemon: each token holds the session's state, and only an answer puts it
+//! back and writes the reply.
+//!
+//! A token borrows its session, so nothing else can happen in it meanwhile. One that is
+//! dropped unanswered leaves the session without a state: it then says `421` and closes.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::command::Verb;
+use super::reply::Reply;
+use super::session::Session;
+use super::state::{Daemon, Greeted, Hello, MailGiven, State};
+use super::{Parameters, data::Receiving};
+
+const MAIL_OK: Reply = Reply::fixed(250, "2.1.0", "Sender accepted");
+const RECIPIENT_OK: Reply = Reply::fixed(250, "2.1.5", "Recipient accepted");
+const AUTH_OK: Reply = Reply::fixed(235, "2.7.0", "Authentication successful");
+const TLS_OK: Reply = Reply::fixed(220, "2.0.0", "Ready to start TLS");
+const START_DATA: &[u8] = b"354 Send the message and end it with a line that holds only a dot\r\n";
+
+/// Are these credentials right?
+#[must_use]
+pub struct VerifyPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) greeted: Greeted<D>,
+}
+
+impl<D: Daemon> VerifyPending<'_, D> {
+    /// They are: the session is `login`'s from now on.
+    pub fn accept(self, login: D::Login, output: &mut Vec<u8>) {
+        let greeted = Greeted { hello: self.greeted.hello, login: Some(login) };
+        self.session.answer(Verb::Auth, &AUTH_OK, State::Greeted(greeted), output);
+    }
+
+    /// They are not ([`Reply::BAD_CREDENTIALS`]), or nobody can say
+    /// ([`Reply::AUTH_UNAVAILABLE`]).
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        let state = State::Greeted(self.greeted);
+        self.session.answer(Verb::Auth, &reply.refusing(), state, output);
+    }
+}
+
+/// May TLS begin?
+#[must_use]
+pub struct StartTlsPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) before: State<D>,
+}
+
+impl<D: Daemon> StartTlsPending<'_, D> {
+    /// It may: `output` must be sent, then the handshake follows. All that was known of the
+    /// client is forgotten (RFC 3207 section 4.2), except that an AUTH failed.
+    pub fn accept(self, output: &mut Vec<u8>) {
+        drop(self.before);
+        self.session.begin_tls();
+        self.session.answer(Verb::StartTls, &TLS_OK, State::Connected, output);
+    }
+
+    /// It cannot be had: [`Reply::TLS_UNAVAILABLE`].
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        self.session.answer(Verb::StartTls, &reply.refusing(), self.before, output);
+    }
+}
+
+/// May this sender send?
+#[must_use]
+pub struct MailPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) greeted: Greeted<D>,
+}
+
+impl<D: Daemon> MailPending<'_, D> {
+    /// How the client introduced itself.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.greeted.hello
+    }
+
+    /// Who has authenticated, if somebody has.
+    #[must_use]
+    pub fn login(&self) -> Option<&D::Login> {
+        self.greeted.login.as_ref()
+    }
+
+    /// Whether an AUTH failed in this session, for whatever reason, and none succeeded since.
+    #[must_use]
+    pub fn failed_auth(&self) -> bool {
+        self.session.failed_auth()
+    }
+
+    /// It may: a transaction with `envelope` begins.
+    pub fn accept(self, envelope: D::Envelope, output: &mut Vec<u8>) {
+        let given = MailGiven { greeted: self.greeted, envelope, recipients: 0 };
+        self.session.answer(Verb::Mail, &MAIL_OK, State::MailGiven(given), output);
+    }
+
+    /// It may not.
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        let state = State::Greeted(self.greeted);
+        self.session.answer(Verb::Mail, &reply.refusing(), state, output);
+    }
+}
+
+/// Is this recipient accepted?
+#[must_use]
+pub struct RecipientPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) given: MailGiven<D>,
+}
+
+impl<D: Daemon> RecipientPending<'_, D> {
+    /// The transaction.
+    pub fn envelope(&mut self) -> &mut D::Envelope {
+        &mut self.given.envelope
+    }
+
+    /// Recipients accepted so far.
+    #[must_use]
+    pub fn recipients(&self) -> u32 {
+        self.given.recipients
+    }
+
+    /// It is; the envelope holds it.
+    pub fn accept(self, output: &mut Vec<u8>) {
+        let recipients = self.given.recipients.saturating_add(1);
+        let given = MailGiven { recipients, ..self.given };
+        self.session.answer(Verb::Rcpt, &RECIPIENT_OK, State::MailGiven(given), output);
+    }
+
+    /// It is not.
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        let state = State::MailGiven(self.given);
+        self.session.answer(Verb::Rcpt, &reply.refusing(), state, output);
+    }
+}
+
+/// May the message come?
+#[must_use]
+pub struct DataPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) given: MailGiven<D>,
+}
+
+impl<D: Daemon> DataPending<'_, D> {
+    /// The transaction.
+    #[must_use]
+    pub fn envelope(&self) -> &D::Envelope {
+        &self.given.envelope
+    }
+
+    /// How the client introduced itself.
+    #[must_use]
+    pub fn hello(&self) -> &Hello {
+        &self.given.greeted.hello
+    }
+
+    /// It may: `begin` turns the envelope into a message.
+    pub fn accept(self, begin: impl FnOnce(D::Envelope) -> D::Message, output: &mut Vec<u8>) {
+        let message = begin(self.given.envelope);
+        let parameters: &Parameters = self.session.parameters();
+        let receiving = Receiving::new(self.given.greeted, message, parameters);
+        output.extend_from_slice(START_DATA);
+        self.session.resume(State::Receiving(receiving));
+    }
+
+    /// It may not: the transaction is over.
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        let state = State::Greeted(self.given.greeted);
+        self.session.answer(Verb::Data, &reply.refusing(), state, output);
+    }
+}
+
+/// Is the message on disk?
+#[must_use]
+pub struct EndPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) greeted: Greeted<D>,
+    pub(crate) octets: u64,
+}
+
+impl<D: Daemon> EndPending<'_, D> {
+    /// Octets of the message as it was handed over.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// It is, and this is what the log calls it: responsibility is ours now (RFC 5321 section
+    /// 6.1).
+    pub fn accept(self, queue_id: impl core::fmt::Display, output: &mut Vec<u8>) {
+        let reply = Reply::new(250, "2.0.0", format!("Accepted, queued as {queue_id}"));
+        self.session.answer(Verb::Data, &reply, State::Greeted(self.greeted), output);
+    }
+
+    /// It is not, nor will it be.
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        let state = State::Greeted(self.greeted);
+        self.session.answer(Verb::Data, &reply.refusing(), state, output);
+    }
+}

@@ -1,0 +1,352 @@
+//! The session: bytes in, actions and replies out.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use sasl::Credentials;
+use textproto::{Line, LineEnd, LineReader};
+
+use super::command::Verb;
+use super::data::{Body, Flaw, Progress, Receiving};
+use super::dispatch::{self, Desk};
+use super::parameters::Parameters;
+use super::pending::{
+    DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+};
+use super::reply::Reply;
+use super::request::{MailRequest, RecipientRequest};
+use super::state::{Daemon, Greeted, MailGiven, State};
+use super::tally::{CloseReason, Tally};
+use super::{counts::Counts, hello, quirk};
+
+/// What the daemon must do next.
+#[must_use]
+pub enum Action<'s, D: Daemon> {
+    /// Send the output, then read: the session waits for more input.
+    More,
+    /// Verify, then answer.
+    Verify(Credentials, VerifyPending<'s, D>),
+    /// Answer, send the output, throw away whatever is still unread, shake hands.
+    StartTls(StartTlsPending<'s, D>),
+    /// Rule on a sender.
+    Mail(MailRequest, MailPending<'s, D>),
+    /// Rule on a recipient.
+    Recipient(RecipientRequest, RecipientPending<'s, D>),
+    /// Make room for a message.
+    Data(DataPending<'s, D>),
+    /// Take mail data from the input and store it.
+    Body(Body<'s, D>),
+    /// All of the message was handed over: make it durable, then answer.
+    EndOfData(D::Message, EndPending<'s, D>),
+    /// The message was refused at its end for this flaw; the reply is written.
+    Rejected(D::Message, Flaw),
+    /// Send the output and close the connection.
+    Close(CloseReason),
+}
+
+/// An action, and how much of the input led to it.
+#[must_use]
+pub struct Step<'s, D: Daemon> {
+    /// Octets to take off the head of the input, before the action is carried out.
+    pub consumed: usize,
+    /// The action.
+    pub action: Action<'s, D>,
+}
+
+/// A submission session (RFC 6409) that knows no socket, account or clock.
+///
+/// ```
+/// use std::sync::Arc;
+/// use smtp_proto::server::{Action, AuthOffer, Daemon, LoneLf, Parameters, Session};
+///
+/// struct Nobody;
+/// impl Daemon for Nobody {
+///     type Login = ();
+///     type Envelope = ();
+///     type Message = ();
+/// }
+///
+/// let parameters = Arc::new(Parameters {
+///     host: "mail.example.org".into(),
+///     message_octets_max: 1 << 20,
+///     recipients_max: 100,
+///     errors_max: 10,
+///     auth_failures_max: 3,
+///     lone_lf: LoneLf::Normalise,
+///     starttls: false,
+///     auth: AuthOffer::Never,
+/// });
+/// let mut output = Vec::new();
+/// let mut session = Session::<Nobody>::new(parameters, false);
+/// session.greet(&mut output);
+/// let step = session.next(b"EHLO client\r\nMAIL FROM:<a@example.org>\r\n", &mut output);
+/// let Action::Mail(request, pending) = step.action else { panic!() };
+/// assert_eq!(request.sender.to_string(), "<a@example.org>");
+/// pending.accept((), &mut output);
+/// assert!(output.ends_with(b"250 2.1.0 Sender accepted\r\n"));
+/// ```
+pub struct Session<D: Daemon> {
+    parameters: Arc<Parameters>,
+    tls: bool,
+    lines: LineReader,
+    /// Whether nothing has been consumed since the connection began or TLS did.
+    untouched: bool,
+    state: State<D>,
+    tally: Tally,
+}
+
+/// What a line led to, with the state that the question takes along.
+pub(crate) enum Event<D: Daemon> {
+    /// Nothing that needs the daemon.
+    Next,
+    More,
+    Verify(Credentials, Greeted<D>),
+    StartTls(State<D>),
+    Mail(MailRequest, Greeted<D>),
+    Recipient(RecipientRequest, MailGiven<D>),
+    Data(MailGiven<D>),
+    Body,
+    Ended(Receiving<D>),
+    Rejected(D::Message, Flaw),
+    Close(CloseReason),
+}
+
+const LINE_TOO_LONG: Reply = Reply::fixed(500, "5.5.2", "The line is too long");
+const AUTH_LINE_TOO_LONG: Reply = Reply::fixed(500, "5.5.6", "The authentication line is too long");
+
+impl<D: Daemon> Session<D> {
+    /// A session on a new connection; `tls`: whether it is under TLS from the first octet.
+    #[must_use]
+    pub fn new(parameters: Arc<Parameters>, tls: bool) -> Self {
+        Self {
+            parameters,
+            tls,
+            lines: LineReader::new(Parameters::AUTH_OCTETS_MAX, LineEnd::Crlf),
+            untouched: true,
+            state: State::Connected,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Writes the greeting, which must be sent before anything is read.
+    pub fn greet(&self, output: &mut Vec<u8>) {
+        hello::write_greeting(&self.parameters, output);
+    }
+
+    /// Goes on with `input`: what earlier steps left of it, and what was read since. The
+    /// daemon takes [`Step::consumed`] octets off its head and carries out the action; it
+    /// never needs to keep more than [`Parameters::AUTH_OCTETS_MAX`] octets of unread input.
+    pub fn next(&mut self, input: &[u8], output: &mut Vec<u8>) -> Step<'_, D> {
+        let mut consumed = 0;
+        let event = loop {
+            let rest = input.get(consumed..).unwrap_or_default();
+            match self.advance(rest, &mut consumed, output) {
+                Event::Next => {}
+                event => break event,
+            }
+        };
+        Step { consumed, action: self.action(event) }
+    }
+
+    /// Whether the session is under TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
+    /// The session's commands so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.tally.counts
+    }
+
+    /// Whether mail data is being received, for which other time limits hold.
+    #[must_use]
+    pub fn is_receiving(&self) -> bool {
+        matches!(self.state, State::Receiving(_))
+    }
+
+    /// Ends the session from the daemon's side: writes `421` and drops the state.
+    pub fn end(&mut self, reason: CloseReason, output: &mut Vec<u8>) {
+        let (enhanced, text) = match reason {
+            CloseReason::Timeout => ("4.4.2", "Timeout, closing the connection"),
+            CloseReason::Shutdown => ("4.3.2", "The server is going down, try again"),
+            CloseReason::Errors => ("4.7.0", "Too many errors, closing the connection"),
+            CloseReason::AuthFailures => ("4.7.0", "Too many failed logins, closing"),
+            _ => ("4.3.0", "Closing the connection"),
+        };
+        Reply::fixed(421, enhanced, text).write(output);
+        self.state = State::Closed(reason);
+    }
+
+    fn advance(&mut self, rest: &[u8], consumed: &mut usize, output: &mut Vec<u8>) -> Event<D> {
+        match &self.state {
+            State::Closed(reason) => return Event::Close(*reason),
+            State::Asked => {
+                self.end(CloseReason::Unanswered, output);
+                return Event::Next;
+            }
+            State::Receiving(receiving) if receiving.progress == Progress::Reading => {
+                return if rest.is_empty() { Event::More } else { Event::Body };
+            }
+            State::Receiving(_) => return self.end_of_data(output),
+            _ => {}
+        }
+        if self.untouched && quirk::is_tls_handshake(rest) {
+            self.refuse_handshake(output);
+            return Event::Next;
+        }
+        match self.lines.next_line(rest) {
+            Line::More { consumed: skipped } => {
+                *consumed += skipped;
+                Event::More
+            }
+            Line::TooLong { consumed: skipped } => {
+                *consumed += skipped;
+                self.long_line(output);
+                Event::Next
+            }
+            Line::Whole { line, consumed: taken } => {
+                *consumed += taken;
+                self.untouched = false;
+                self.line(line, rest.len() > taken, output)
+            }
+        }
+    }
+
+    fn line(&mut self, line: &[u8], pipelined: bool, output: &mut Vec<u8>) -> Event<D> {
+        let mut desk = Desk {
+            parameters: &self.parameters,
+            tls: self.tls,
+            pipelined,
+            tally: &mut self.tally,
+            output,
+        };
+        let state = core::mem::replace(&mut self.state, State::Asked);
+        let (state, event) = dispatch::on_line(state, line, &mut desk);
+        self.resume(state);
+        self.enforce(output);
+        event
+    }
+
+    fn long_line(&mut self, output: &mut Vec<u8>) {
+        self.untouched = false;
+        let state = core::mem::replace(&mut self.state, State::Asked);
+        match state {
+            State::Authenticating(authenticating) => {
+                let state = State::Greeted(authenticating.greeted);
+                self.answer(Verb::Auth, &AUTH_LINE_TOO_LONG, state, output);
+            }
+            state => self.answer(Verb::Unknown, &LINE_TOO_LONG, state, output),
+        }
+    }
+
+    fn refuse_handshake(&mut self, output: &mut Vec<u8>) {
+        let text = if self.parameters.starttls {
+            "This port speaks plain text first: use STARTTLS"
+        } else {
+            "This port speaks plain text"
+        };
+        let reply = Reply::fixed(554, "5.5.1", text);
+        let closed = State::Closed(CloseReason::TlsHandshake);
+        self.answer(Verb::Unknown, &reply, closed, output);
+    }
+
+    fn end_of_data(&mut self, output: &mut Vec<u8>) -> Event<D> {
+        let State::Receiving(receiving) = core::mem::replace(&mut self.state, State::Asked) else {
+            return Event::Next;
+        };
+        let state = match receiving.progress {
+            Progress::Overrun => State::Closed(CloseReason::Overrun),
+            Progress::Reading | Progress::Ended if receiving.flaw.is_none() => {
+                return Event::Ended(receiving);
+            }
+            Progress::Reading | Progress::Ended => State::Greeted(receiving.greeted),
+        };
+        let flaw = receiving.flaw.unwrap_or(Flaw::TooLarge);
+        self.answer(Verb::Data, &flaw.reply(), state, output);
+        Event::Rejected(receiving.message, flaw)
+    }
+
+    fn action(&mut self, event: Event<D>) -> Action<'_, D> {
+        match event {
+            Event::Next | Event::More => Action::More,
+            Event::Verify(credentials, greeted) => {
+                Action::Verify(credentials, VerifyPending { session: self, greeted })
+            }
+            Event::StartTls(before) => Action::StartTls(StartTlsPending { session: self, before }),
+            Event::Mail(request, greeted) => {
+                Action::Mail(request, MailPending { session: self, greeted })
+            }
+            Event::Recipient(request, given) => {
+                Action::Recipient(request, RecipientPending { session: self, given })
+            }
+            Event::Data(given) => Action::Data(DataPending { session: self, given }),
+            Event::Body => match &mut self.state {
+                State::Receiving(receiving) => Action::Body(Body::new(receiving)),
+                _ => Action::More,
+            },
+            Event::Ended(receiving) => {
+                let octets = receiving.octets();
+                let pending = EndPending { session: self, greeted: receiving.greeted, octets };
+                Action::EndOfData(receiving.message, pending)
+            }
+            Event::Rejected(message, flaw) => Action::Rejected(message, flaw),
+            Event::Close(reason) => Action::Close(reason),
+        }
+    }
+
+    fn enforce(&mut self, output: &mut Vec<u8>) {
+        let open = !matches!(self.state, State::Closed(_));
+        if let Some(reason) = self.tally.exceeded(&self.parameters).filter(|_| open) {
+            self.end(reason, output);
+        }
+    }
+
+    // What the tokens do.
+
+    pub(crate) fn answer(
+        &mut self,
+        verb: Verb,
+        reply: &Reply,
+        state: State<D>,
+        output: &mut Vec<u8>,
+    ) {
+        self.tally.reply(verb, reply, output);
+        self.resume(state);
+        self.enforce(output);
+    }
+
+    pub(crate) fn resume(&mut self, state: State<D>) {
+        self.state = state;
+    }
+
+    pub(crate) fn begin_tls(&mut self) {
+        self.tls = true;
+        self.untouched = true;
+        self.lines.reset();
+    }
+
+    pub(crate) fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    pub(crate) fn failed_auth(&self) -> bool {
+        self.tally.failed_auth
+    }
+}
+
+impl<D: Daemon> core::fmt::Debug for Session<D> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let state = match &self.state {
+            State::Connected => "Connected",
+            State::Greeted(_) => "Greeted",
+            State::Authenticating(_) => "Authenticating",
+            State::MailGiven(_) => "MailGiven",
+            State::Receiving(_) => "Receiving",
+            State::Asked => "Asked",
+            State::Closed(_) => "Closed",
+        };
+        f.debug_struct("Session").field("tls", &self.tls).field("state", &state).finish()
+    }
+}

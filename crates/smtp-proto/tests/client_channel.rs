@@ -1,0 +1,284 @@
+//! The channel against a next hop that answers at random: what the client reports must be what
+//! the next hop did, and the next hop must never see a command out of order.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers may fail by panic")]
+
+use std::collections::VecDeque;
+
+use address::{Host, Mailbox, ReversePath};
+use proptest::prelude::*;
+use smtp_proto::client::{
+    Channel, Event, Message, Opening, Plan, ReplyReader, Step, TlsUse, Unsendable,
+};
+
+/// A next hop: takes octets, answers by `dice`.
+struct NextHop {
+    input: Vec<u8>,
+    dice: VecDeque<u8>,
+    in_data: bool,
+    mail: bool,
+    recipients: Vec<String>,
+    /// Each accepted message: its recipients and text.
+    accepted: Vec<(Vec<String>, Vec<u8>)>,
+    replies: Vec<u8>,
+}
+
+impl NextHop {
+    fn new(dice: Vec<u8>) -> Self {
+        Self {
+            input: Vec::new(),
+            dice: dice.into(),
+            in_data: false,
+            mail: false,
+            recipients: Vec::new(),
+            accepted: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// One in four says no.
+    fn says_yes(&mut self) -> bool {
+        self.dice.pop_front().is_none_or(|die| die >= 64)
+    }
+
+    fn say(&mut self, reply: &str) {
+        self.replies.extend_from_slice(reply.as_bytes());
+        self.replies.extend_from_slice(b"\r\n");
+    }
+
+    fn take(&mut self, octets: &[u8]) {
+        self.input.extend_from_slice(octets);
+        loop {
+            if self.in_data {
+                let Some((text, rest)) = split_data(&self.input) else { return };
+                self.input = rest;
+                self.in_data = false;
+                self.end_of_data(text);
+                continue;
+            }
+            let Some(end) = self.input.windows(2).position(|pair| pair == b"\r\n") else { return };
+            let line: Vec<u8> = self.input.drain(..end + 2).collect();
+            self.command(std::str::from_utf8(&line[..end]).unwrap());
+        }
+    }
+
+    fn command(&mut self, line: &str) {
+        match line.split(['<', '>', ' ']).next().unwrap() {
+            "MAIL" => {
+                assert!(!self.mail, "MAIL within a transaction");
+                self.mail = self.says_yes();
+                self.say(if self.mail { "250 ok" } else { "451 mail refused" });
+            }
+            "RCPT" if !self.mail => self.say("503 need MAIL"),
+            "RCPT" => {
+                if self.says_yes() {
+                    let address = line.split(['<', '>']).nth(1).unwrap();
+                    self.recipients.push(address.to_owned());
+                    self.say("250 ok");
+                } else {
+                    self.say("550 rcpt refused");
+                }
+            }
+            "DATA" if !self.mail => self.say("503 need MAIL"),
+            // One in two servers takes a body for nobody.
+            "DATA" if self.recipients.is_empty() && self.says_yes() => self.say("503 need RCPT"),
+            "DATA" => {
+                self.in_data = self.says_yes();
+                self.say(if self.in_data { "354 go" } else { "452 data refused" });
+            }
+            "RSET" => {
+                self.mail = false;
+                self.recipients.clear();
+                self.say("250 reset");
+            }
+            _ => panic!("unknown command {line:?}"),
+        }
+    }
+
+    fn end_of_data(&mut self, text: Vec<u8>) {
+        let recipients = std::mem::take(&mut self.recipients);
+        self.mail = false;
+        if recipients.is_empty() {
+            assert!(text.is_empty(), "a body for nobody");
+            self.say("554 no recipients");
+        } else if self.says_yes() {
+            self.accepted.push((recipients, text));
+            self.say("250 taken");
+        } else {
+            self.say("554 body refused");
+        }
+    }
+}
+
+/// The text before CRLF.CRLF, unstuffed, and what follows.
+fn split_data(input: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut text = Vec::new();
+    let mut rest = input;
+    loop {
+        let end = rest.windows(2).position(|pair| pair == b"\r\n")? + 2;
+        let (line, behind) = rest.split_at(end);
+        if line == b".\r\n" {
+            return Some((text, behind.to_vec()));
+        }
+        text.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+        rest = behind;
+    }
+}
+
+fn open(ehlo: &[u8]) -> Channel {
+    let hello = Host::parse("relay.example").unwrap();
+    let opening = Opening::new(Plan { hello, tls: TlsUse::Never, credentials: None });
+    let mut reader = ReplyReader::new();
+    reader.feed(b"220 hi\r\n");
+    let Ok(Step::Send(opening, _)) = opening.receive(reader.next_reply().unwrap().unwrap()) else {
+        panic!("no EHLO");
+    };
+    reader.feed(ehlo);
+    match opening.receive(reader.next_reply().unwrap().unwrap()) {
+        Ok(Step::Ready(channel)) => channel,
+        other => panic!("not ready: {other:?}"),
+    }
+}
+
+/// Sends each of `messages` (recipients and text); returns the recipients that the client
+/// reports as delivered, message by message.
+fn send_all(
+    channel: &mut Channel,
+    hop: &mut NextHop,
+    messages: &[(Vec<Mailbox>, Vec<u8>)],
+) -> Vec<Vec<String>> {
+    let sender = ReversePath::parse("<aiko@example.org>").unwrap();
+    let mut reader = ReplyReader::new();
+    let (mut begun, mut bodies) = (0, 0);
+    let mut delivered = Vec::new();
+    let mut out = Vec::new();
+    let mut trace = VecDeque::new();
+    while delivered.len() < messages.len() {
+        if channel.may_begin() && begun < messages.len() {
+            let octets = messages[begun].1.len() as u64;
+            let message = Message { sender: &sender, octets, eight_bit: false, utf8_header: false };
+            channel.begin(&message, &messages[begun].0, &mut out).unwrap();
+            trace.push_back(begun);
+            begun += 1;
+        }
+        assert!(!channel.extensions().pipelining || out.len() < 70_000, "unbounded output");
+        hop.take(&std::mem::take(&mut out));
+        let replies = std::mem::take(&mut hop.replies);
+        assert!(!replies.is_empty(), "both wait for the other");
+        for octet in replies.chunks(7) {
+            reader.feed(octet);
+            while let Some(reply) = reader.next_reply().unwrap() {
+                match channel.receive(reply, &mut out).unwrap() {
+                    Event::Pending => {}
+                    Event::SendBody(mut body) => {
+                        let index = *trace.back().unwrap();
+                        bodies += 1;
+                        for chunk in messages[index].1.chunks(5) {
+                            body.write(chunk, &mut out);
+                        }
+                        channel.end_body(body, &mut out);
+                    }
+                    Event::Finished(outcome) => {
+                        let index = trace.pop_front().unwrap();
+                        let recipients = messages[index].0.iter().enumerate();
+                        let yes = recipients.filter(|(i, _)| outcome.result(*i).unwrap().is_ok());
+                        delivered.push(yes.map(|(_, mailbox)| mailbox.to_string()).collect());
+                    }
+                    Event::Closed => panic!("nobody said QUIT"),
+                }
+            }
+        }
+    }
+    assert!(channel.is_idle() && bodies <= messages.len());
+    delivered
+}
+
+fn mailboxes(count: usize) -> Vec<Mailbox> {
+    (0..count).map(|i| Mailbox::parse(&format!("r{i}@example.net")).unwrap()).collect()
+}
+
+const PIPELINED: &[u8] = b"250-hi\r\n250 PIPELINING\r\n";
+
+proptest! {
+    #[test]
+    fn reports_what_happened(
+        pipelining in any::<bool>(),
+        dice in prop::collection::vec(any::<u8>(), 0..120),
+        sizes in prop::collection::vec((1_usize..5, "([.]{0,2}[a-c]{0,3}\r\n){0,4}"), 1..12),
+    ) {
+        let mut channel = open(if pipelining { PIPELINED } else { b"250 hi\r\n" });
+        let mut hop = NextHop::new(dice);
+        let messages: Vec<_> =
+            sizes.into_iter().map(|(n, text)| (mailboxes(n), text.into_bytes())).collect();
+        let delivered = send_all(&mut channel, &mut hop, &messages);
+        let mut accepted = hop.accepted.into_iter();
+        for (reported, (_, text)) in delivered.iter().zip(&messages) {
+            if !reported.is_empty() {
+                prop_assert_eq!(accepted.next(), Some((reported.clone(), text.clone())));
+            }
+        }
+        prop_assert_eq!(accepted.next(), None);
+    }
+}
+
+#[test]
+fn ten_thousand_recipients_go_out_in_groups() {
+    let mut channel = open(PIPELINED);
+    let mut hop = NextHop::new(Vec::new());
+    let sender = ReversePath::Null;
+    let message = Message { sender: &sender, octets: 3, eight_bit: false, utf8_header: false };
+    let mut out = Vec::new();
+    channel.begin(&message, &mailboxes(10_000), &mut out).unwrap();
+    assert!(out.len() < 9_000, "{} octets in one group", out.len());
+    hop.take(&out);
+    assert!(hop.replies.len() < 9_000);
+
+    let mut channel = open(PIPELINED);
+    let mut hop = NextHop::new(Vec::new());
+    let messages = [(mailboxes(10_000), b"hi\r\n".to_vec())];
+    let delivered = send_all(&mut channel, &mut hop, &messages);
+    assert_eq!(delivered[0].len(), 10_000);
+    assert_eq!(hop.accepted[0].0.len(), 10_000);
+}
+
+#[test]
+fn a_body_cut_short_cannot_be_ended() {
+    let mut channel = open(PIPELINED);
+    let mut reader = ReplyReader::new();
+    let sender = ReversePath::Null;
+    let message = Message { sender: &sender, octets: 3, eight_bit: false, utf8_header: false };
+    let mut out = Vec::new();
+    channel.begin(&message, &mailboxes(1), &mut out).unwrap();
+    reader.feed(b"250 ok\r\n250 ok\r\n354 go\r\n");
+    out.clear();
+    let mut body = None;
+    while let Some(reply) = reader.next_reply().unwrap() {
+        if let Event::SendBody(permission) = channel.receive(reply, &mut out).unwrap() {
+            body = Some(permission);
+        }
+    }
+    let mut body = body.unwrap();
+    body.write(b"half", &mut out);
+    drop(body);
+    assert_eq!(out, b"half");
+    assert!(!channel.may_begin() && !channel.is_idle());
+    channel.quit(&mut out);
+    assert_eq!(out, b"half", "QUIT would be taken for text");
+    let unfinished = channel.into_unfinished();
+    assert_eq!(unfinished.len(), 1);
+    assert!(!unfinished[0].body_sent());
+}
+
+#[test]
+fn unsendable_leaves_the_channel_as_it_was() {
+    let mut channel = open(b"250-hi\r\n250 PIPELINING\r\n");
+    let sender = ReversePath::Null;
+    let mut out = Vec::new();
+    let message = Message { sender: &sender, octets: 3, eight_bit: true, utf8_header: false };
+    let error = channel.begin(&message, &mailboxes(1), &mut out).unwrap_err();
+    assert_eq!(error, Unsendable::EightBit);
+    assert!(out.is_empty() && channel.may_begin() && channel.is_idle());
+    let message = Message { eight_bit: false, utf8_header: true, ..message };
+    assert_eq!(channel.begin(&message, &mailboxes(1), &mut out), Err(Unsendable::Utf8));
+    assert!(channel.is_idle());
+}

@@ -1,0 +1,135 @@
+//! The way out: waiting for what is due, claiming it, settling it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::job::Claim;
+use crate::message::{milliseconds, timestamp};
+use crate::progress::{State, next_due};
+use crate::queue::Marks;
+use crate::request::{Effect, Fault, Request};
+use crate::segment::Segment;
+use crate::{Job, Outcome, QueueId, RecipientState, SettleError, Spool};
+
+/// Messages claimed by one call, at most.
+const CLAIM_MAX: usize = 1024;
+
+/// How long [`Spool::due`] trusts the wall clock to run on as it did.
+const RECHECK: Duration = Duration::from_secs(1);
+
+impl Spool {
+    /// Claims up to `max` (at most 1024) messages that are due at `at` (wall clock), the
+    /// longest due first. Does not wait for any; see [`Self::due`]. Cancelled, it claims
+    /// nothing.
+    pub async fn claim(&self, at: Timestamp, max: usize) -> Vec<Job> {
+        let at = milliseconds(at);
+        let views = self.shared.queue().claim(at, max.min(CLAIM_MAX));
+        if views.is_empty() {
+            return Vec::new();
+        }
+        let claimed: Vec<_> = views
+            .into_iter()
+            .map(|view| (Claim::new(Arc::clone(&self.shared), view.id), view))
+            .collect();
+        let shared = Arc::clone(&self.shared);
+        let read = self.shared.blocking(move || {
+            let mut jobs = Vec::with_capacity(claimed.len());
+            for (claim, view) in claimed {
+                match Job::read(&view, claim, at) {
+                    Ok(job) => jobs.push(job),
+                    Err(error) => {
+                        tracing::error!(id = %view.id, %error, "spool: a queued message does not read");
+                        let damaged = |e: &mut crate::queue::Entry| e.marks.set(Marks::BROKEN, true);
+                        shared.queue().change(view.id, damaged);
+                    }
+                }
+            }
+            Ok(jobs)
+        });
+        read.await.unwrap_or_default()
+    }
+
+    /// Waits until some message is due and unclaimed by the spool's clock. Notices within a
+    /// second if the clock is set.
+    pub async fn due(&self) {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            let next = self.shared.queue().next_due();
+            let now = self.shared.now();
+            let wait = match next {
+                Some(due) if due <= now => return,
+                Some(due) => Duration::from_millis(due.abs_diff(now)).min(RECHECK),
+                None => RECHECK,
+            };
+            let _ = tokio::time::timeout(wait, changed).await;
+        }
+    }
+
+    /// When the next unclaimed message is due, if any is queued.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.shared.queue().next_due().map(timestamp)
+    }
+
+    /// Records what became of a job's recipients (index into the envelope, outcome) and gives
+    /// it back to the queue, or ends it when every recipient is done or failed.
+    ///
+    /// Resolves after the flush. A recipient of [`Job::remaining`] without an outcome stays
+    /// due at once; an outcome for one that is not pending is ignored. The attempts of each
+    /// named recipient rise by one. Dropped before it resolves, either the outcomes count or
+    /// the job goes back unchanged.
+    ///
+    /// # Errors
+    /// [`SettleError`].
+    pub async fn settle(
+        &self,
+        job: Job,
+        outcomes: Vec<(usize, Outcome)>,
+    ) -> Result<(), SettleError> {
+        let id = job.id();
+        let Ok(place) = self.requests.reserve().await else {
+            return Err(SettleError::Closed(id));
+        };
+        let (ack, acknowledged) = oneshot::channel();
+        let (request, claim) = self.settlement(job, outcomes, ack);
+        claim.settle();
+        place.send(request);
+        match acknowledged.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(SettleError::NotDurable(id)),
+            Err(_) => Err(SettleError::Closed(id)),
+        }
+    }
+
+    fn settlement(
+        &self,
+        job: Job,
+        outcomes: Vec<(usize, Outcome)>,
+        ack: oneshot::Sender<Result<(), Fault>>,
+    ) -> (Request, Claim) {
+        let id: QueueId = job.id();
+        let Job { claim, mut progress, .. } = job;
+        for (index, outcome) in outcomes {
+            match progress.get_mut(index) {
+                Some(recipient) if recipient.state == RecipientState::Pending => {
+                    recipient.apply(outcome);
+                }
+                _ => tracing::warn!(%id, index, "spool: an outcome for no pending recipient"),
+            }
+        }
+        let Some(due) = next_due(&progress) else {
+            return (Request::new(Effect::Done { id }, Vec::new(), Some(ack)), claim);
+        };
+        // The committer knows whether it is held.
+        let state = State { id, held: false, due, recipients: progress };
+        let most = Segment::capacity(self.shared.config.segment_size.0) / 2;
+        let payload = state.encode(usize::try_from(most).unwrap_or(usize::MAX));
+        (Request::new(Effect::Progress { id, due }, payload, Some(ack)), claim)
+    }
+}

@@ -1,0 +1,130 @@
+//! The three ways into the queue. Each answers only after the flush that covers the message.
+
+use auth::Permit;
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::draft::{Draft, Finished};
+use crate::envelope::RECIPIENTS_MAX;
+use crate::message::{Summary, encode, milliseconds};
+use crate::record::span;
+use crate::request::{Effect, Fault, Request};
+use crate::segment::Segment;
+use crate::{Envelope, InboundEnvelope, IntakeError, Origin, QueueId, Report, Spool};
+
+impl Spool {
+    /// Room for a message to be received.
+    ///
+    /// # Errors
+    /// [`IntakeError::Full`] when no mail is taken at present.
+    pub fn draft(&self) -> Result<Draft, IntakeError> {
+        self.draft_sized(0)
+    }
+
+    /// As [`Self::draft`], with the size the client announced (`SIZE=`, RFC 1870), so that
+    /// what cannot be taken is refused before it is sent.
+    ///
+    /// # Errors
+    /// [`IntakeError::Full`], [`IntakeError::TooLarge`].
+    pub fn draft_sized(&self, octets: u64) -> Result<Draft, IntakeError> {
+        if octets > self.shared.config.message_max.0 {
+            return Err(IntakeError::TooLarge);
+        }
+        if self.shared.is_full() {
+            return Err(IntakeError::Full);
+        }
+        Ok(Draft::new(self.shared.clone(), octets))
+    }
+
+    /// Queues a submitted message. Resolves after the flush that covers it; only then may the
+    /// client be told 250. Dropped before, the message may or may not be queued.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; then it is not queued.
+    pub async fn intake(
+        &self,
+        permit: &Permit,
+        envelope: Envelope,
+        draft: Draft,
+    ) -> Result<QueueId, IntakeError> {
+        if let Some(sender) = envelope.sender.mailbox()
+            && !permit.may_send_as(sender)
+        {
+            return Err(IntakeError::NotPermitted);
+        }
+        let allowed = permit.recipients_max().map_or(usize::MAX, |most| most as usize);
+        if envelope.recipients.len() > allowed {
+            return Err(IntakeError::TooManyRecipients);
+        }
+        let origin = Origin::Submitted {
+            account: permit.account().key().clone(),
+            authority: permit.authority().into(),
+            client: permit.client(),
+        };
+        self.refuse_if_full()?;
+        self.queue(envelope, origin, draft).await
+    }
+
+    /// Queues a message from outside for local recipients; otherwise as [`Self::intake`].
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub async fn inbound(
+        &self,
+        envelope: InboundEnvelope,
+        draft: Draft,
+    ) -> Result<QueueId, IntakeError> {
+        let (envelope, origin) = envelope.split();
+        self.refuse_if_full()?;
+        self.queue(envelope, origin, draft).await
+    }
+
+    /// Queues a report of our own with the null sender. Not subject to the floors of space,
+    /// so that failures can still be told.
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub async fn notify(&self, report: Report) -> Result<QueueId, IntakeError> {
+        let (envelope, body): (Envelope, Bytes) = report.split();
+        let mut draft = Draft::new(self.shared.clone(), body.len() as u64);
+        draft.write(&body).await?;
+        self.queue(envelope, Origin::Report, draft).await
+    }
+
+    fn refuse_if_full(&self) -> Result<(), IntakeError> {
+        if self.shared.is_full() { Err(IntakeError::Full) } else { Ok(()) }
+    }
+
+    async fn queue(
+        &self,
+        envelope: Envelope,
+        origin: Origin,
+        draft: Draft,
+    ) -> Result<QueueId, IntakeError> {
+        match envelope.recipients.len() {
+            0 => return Err(IntakeError::NoRecipients),
+            1..=RECIPIENTS_MAX => {}
+            _ => return Err(IntakeError::TooManyRecipients),
+        }
+        let Finished { id, octets, crc, body, file } = draft.finish().await?;
+        let received = milliseconds(envelope.received_at);
+        let summary = Summary { id, octets, received, crc, external: file.is_some() };
+        let meta = encode(&summary, &envelope, &origin);
+        // Half of a segment: the other half is for a body and for what goes before.
+        let most = Segment::capacity(self.shared.config.segment_size.0) / 2;
+        let meta_len = u32::try_from(meta.len()).unwrap_or(u32::MAX);
+        if span(meta_len, 0) > most {
+            return Err(IntakeError::TooManyRecipients);
+        }
+        let due = received.min(self.shared.now());
+        let (ack, acknowledged) = oneshot::channel();
+        let effect = Effect::Queue { id, due, file };
+        let request = Request { effect, meta, body, ack: Some(ack) };
+        self.requests.send(request).await.map_err(|_| IntakeError::Failed)?;
+        match acknowledged.await {
+            Ok(Ok(())) => Ok(id),
+            Ok(Err(Fault::Full)) => Err(IntakeError::Full),
+            _ => Err(IntakeError::Failed),
+        }
+    }
+}

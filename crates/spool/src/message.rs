@@ -1,0 +1,175 @@
+//! The payload of a message record: envelope, origin, and what the text is.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use address::{AccountKey, Mailbox, ReversePath};
+use jiff::Timestamp;
+
+use crate::codec::{Decoder, Encoder, Malformed};
+use crate::envelope::RECIPIENTS_MAX;
+use crate::{Envelope, Origin, QueueId, Recipient};
+
+const SMTPUTF8: u8 = 1;
+const EIGHT_BIT: u8 = 2;
+const EXTERNAL: u8 = 4;
+
+/// What the index needs of a message, at the front of its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) id: QueueId,
+    /// Octets of the text.
+    pub(crate) octets: u64,
+    /// When it came, in milliseconds.
+    pub(crate) received: i64,
+    /// CRC-32C of the text.
+    pub(crate) crc: u32,
+    /// Whether the text has a file of its own.
+    pub(crate) external: bool,
+}
+
+/// A message record's payload, decoded whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Message {
+    pub(crate) summary: Summary,
+    pub(crate) envelope: Envelope,
+    pub(crate) origin: Origin,
+}
+
+/// Milliseconds of an instant; what is stored.
+pub(crate) fn milliseconds(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+/// The instant of stored milliseconds; beyond jiff's range, the nearest.
+pub(crate) fn timestamp(milliseconds: i64) -> Timestamp {
+    let nearest = if milliseconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(milliseconds).unwrap_or(nearest)
+}
+
+/// Encodes a message record's payload.
+pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) -> Vec<u8> {
+    let mut flags = 0;
+    for (set, flag) in [
+        (envelope.smtputf8, SMTPUTF8),
+        (envelope.eight_bit, EIGHT_BIT),
+        (summary.external, EXTERNAL),
+    ] {
+        flags |= if set { flag } else { 0 };
+    }
+    let mut out = Encoder::with_capacity(128 + 48 * envelope.recipients.len());
+    out.u64(summary.id.as_u64())
+        .u64(summary.octets)
+        .i64(summary.received)
+        .u32(summary.crc)
+        .u8(flags);
+    encode_origin(&mut out, origin);
+    match &envelope.sender {
+        ReversePath::Null => out.text(""),
+        ReversePath::Mailbox(mailbox) => out.text(&mailbox.to_string()),
+    };
+    out.u32(u32::try_from(envelope.recipients.len()).unwrap_or(u32::MAX));
+    for recipient in &envelope.recipients {
+        out.text(&recipient.mailbox.to_string());
+    }
+    out.finish()
+}
+
+/// Reads the front of a message record's payload.
+pub(crate) fn decode_summary(meta: &[u8]) -> Result<Summary, Malformed> {
+    summary_from(&mut Decoder::new(meta)).map(|(summary, _)| summary)
+}
+
+fn summary_from(from: &mut Decoder<'_>) -> Result<(Summary, u8), Malformed> {
+    let id = QueueId::from_u64(from.u64()?);
+    let (octets, received, crc, flags) = (from.u64()?, from.i64()?, from.u32()?, from.u8()?);
+    Ok((Summary { id, octets, received, crc, external: flags & EXTERNAL != 0 }, flags))
+}
+
+/// Reads all of a message record's payload.
+pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
+    let mut from = Decoder::new(meta);
+    let (summary, flags) = summary_from(&mut from)?;
+    let origin = decode_origin(&mut from)?;
+    let sender = match from.text()? {
+        "" => ReversePath::Null,
+        text => ReversePath::Mailbox(mailbox(text)?),
+    };
+    let count = from.u32()? as usize;
+    // A mailbox takes two octets of length and at least three of text.
+    if count == 0 || count > RECIPIENTS_MAX || count > from.remaining() / 5 {
+        return Err(Malformed);
+    }
+    let mut recipients = Vec::with_capacity(count);
+    for _ in 0..count {
+        recipients.push(Recipient::new(mailbox(from.text()?)?));
+    }
+    if from.remaining() != 0 {
+        return Err(Malformed);
+    }
+    let envelope = Envelope {
+        sender,
+        recipients,
+        smtputf8: flags & SMTPUTF8 != 0,
+        eight_bit: flags & EIGHT_BIT != 0,
+        received_at: timestamp(summary.received),
+    };
+    Ok(Message { summary, envelope, origin })
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, Malformed> {
+    Mailbox::parse(text).map_err(|_| Malformed)
+}
+
+const SUBMITTED: u8 = 1;
+const INBOUND: u8 = 2;
+const REPORT: u8 = 3;
+
+fn encode_origin(out: &mut Encoder, origin: &Origin) {
+    match origin {
+        Origin::Submitted { account, authority, client } => {
+            out.u8(SUBMITTED).text(account.as_str()).text(authority);
+            encode_ip(out, *client);
+        }
+        Origin::Inbound { client } => {
+            out.u8(INBOUND);
+            encode_ip(out, *client);
+        }
+        Origin::Report => {
+            out.u8(REPORT);
+        }
+    }
+}
+
+fn decode_origin(from: &mut Decoder<'_>) -> Result<Origin, Malformed> {
+    match from.u8()? {
+        SUBMITTED => {
+            let account = AccountKey::parse(from.text()?, None).map_err(|_| Malformed)?;
+            let authority = from.text()?.into();
+            Ok(Origin::Submitted { account, authority, client: decode_ip(from)? })
+        }
+        INBOUND => Ok(Origin::Inbound { client: decode_ip(from)? }),
+        REPORT => Ok(Origin::Report),
+        _ => Err(Malformed),
+    }
+}
+
+fn encode_ip(out: &mut Encoder, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => out.u8(4).octets(&address.octets()),
+        IpAddr::V6(address) => out.u8(6).octets(&address.octets()),
+    };
+}
+
+fn decode_ip(from: &mut Decoder<'_>) -> Result<IpAddr, Malformed> {
+    match from.u8()? {
+        4 => {
+            let octets: [u8; 4] = from.take(4)?.try_into().map_err(|_| Malformed)?;
+            Ok(Ipv4Addr::from(octets).into())
+        }
+        6 => {
+            let octets: [u8; 16] = from.take(16)?.try_into().map_err(|_| Malformed)?;
+            Ok(Ipv6Addr::from(octets).into())
+        }
+        _ => Err(Malformed),
+    }
+}

@@ -1,0 +1,134 @@
+//! The rehearsal: retire in a copy, build what is left, run its tests, look for leftovers.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use serde::Serialize;
+
+use super::copy;
+use super::{Plan, PlanError};
+
+/// How to rehearse.
+#[derive(Clone, Debug)]
+pub struct Rehearsal {
+    /// The workspace; it is only read.
+    pub root: PathBuf,
+    /// Where cargo builds the copy. Kept, so that the next rehearsal has the libraries built.
+    pub target: PathBuf,
+    /// Build only.
+    pub skip_tests: bool,
+    /// Leave the copy in place and say where.
+    pub keep: bool,
+    /// What to hand on to `cargo test`.
+    pub test_arguments: Vec<OsString>,
+}
+
+/// What happened.
+#[derive(Debug, Serialize)]
+pub struct RehearsalReport {
+    /// What went.
+    pub plan: Plan,
+    /// Where the copy is, if it was kept.
+    pub kept: Option<PathBuf>,
+}
+
+/// Why the rehearsal failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RehearsalError {
+    /// Git could not tell which files there are.
+    #[error("git ls-files: {0}")]
+    Git(String),
+    /// The copy could not be made.
+    #[error("copying the workspace: {0}")]
+    Copy(#[from] io::Error),
+    /// See [`PlanError`].
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A cargo command failed in what is left.
+    #[error(
+        "without the bridge, `{command}` failed ({status}); run again with --keep to look at the copy"
+    )]
+    Step {
+        /// The command.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// What is left still names what is gone.
+    #[error("still named after it is gone (mark these lines or files):\n{}", .0.join("\n"))]
+    Leftovers(Vec<String>),
+}
+
+impl Rehearsal {
+    /// What would go, without doing anything.
+    ///
+    /// # Errors
+    /// [`RehearsalError`].
+    pub fn plan(&self) -> Result<Plan, RehearsalError> {
+        Ok(Plan::of(&self.root, &copy::list(&self.root)?)?)
+    }
+
+    /// Rehearses. Cargo's output goes where this process's goes.
+    ///
+    /// # Errors
+    /// [`RehearsalError`].
+    pub fn run(&self) -> Result<RehearsalReport, RehearsalError> {
+        let directory = tempfile::Builder::new().prefix("lastpost-retired-").tempdir()?;
+        let copy = directory.path();
+        let mut files = copy::copy(&self.root, &copy::list(&self.root)?, copy)?;
+        let kept = if self.keep { Some(directory.path().to_owned()) } else { None };
+        let plan = Plan::of(copy, &files)?;
+        plan.carry_out(copy)?;
+
+        let outcome = self.check(&plan, copy, &mut files);
+        if self.keep {
+            let _ = directory.keep();
+        }
+        outcome.map(|()| RehearsalReport { plan, kept })
+    }
+
+    fn check(
+        &self,
+        plan: &Plan,
+        copy: &Path,
+        files: &mut std::collections::BTreeSet<String>,
+    ) -> Result<(), RehearsalError> {
+        // Before the build: it is quicker to hear of a line without a mark than of its error.
+        let leftovers = |files: &_| plan.leftovers(copy, files);
+        let lock = files.take("Cargo.lock");
+        let found = leftovers(files)?;
+        if !found.is_empty() {
+            return Err(RehearsalError::Leftovers(found));
+        }
+        self.cargo(copy, &["build", "--workspace", "--all-targets"], &[])?;
+        if !self.skip_tests {
+            self.cargo(copy, &["test", "--workspace"], &self.test_arguments)?;
+        }
+        // Cargo has written the lock file anew by now.
+        files.extend(lock);
+        let found = leftovers(files)?;
+        if found.is_empty() { Ok(()) } else { Err(RehearsalError::Leftovers(found)) }
+    }
+
+    fn cargo(
+        &self,
+        directory: &Path,
+        arguments: &[&str],
+        more: &[OsString],
+    ) -> Result<(), RehearsalError> {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let status = Command::new(cargo)
+            .args(arguments)
+            .args(more)
+            .current_dir(directory)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .status()?;
+        if status.success() {
+            return Ok(());
+        }
+        let command = format!("cargo {}", arguments.join(" "));
+        Err(RehearsalError::Step { command, status })
+    }
+}

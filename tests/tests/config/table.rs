@@ -1,0 +1,135 @@
+//! The good configuration, and one mistake after the other in it.
+
+const GOOD: &str = r#"hostname = "mail.example.net"
+data_directory = "state"
+
+[tls]
+certificate = "certificate.pem"
+key = "key.pem"
+
+[accounts]
+passwd_file = "users"
+default_domain = "example.net"
+
+[auth]
+argon2_memory_kib = 19456
+shared_networks = ["192.0.2.0/24"]
+
+[pop3]
+autologout = "10m"
+sessions_max = 500
+errors_max = 3
+[[pop3.listen]]
+address = "127.0.0.1:1110"
+[[pop3.listen]]
+address = "127.0.0.1:1995"
+tls = "implicit"
+
+[submission]
+recipients_max = 100
+[[submission.listen]]
+name = "legacy"
+address = "127.0.0.1:1025"
+authorities = ["smtp-auth"]
+lone_lf = "reject"
+[[submission.listen]]
+name = "submission"
+address = "127.0.0.1:1587"
+
+[spool]
+directory = "spool"
+segment_size = "64MiB"
+
+[relay]
+local_domains = ["example.net"]
+expire_after = "5d"
+report_language = "en"
+[relay.next_hop]
+address = "smtp-out.example.net:25"
+tls = "opportunistic"
+
+[control]
+listen = "127.0.0.1:8110"
+
+[log]
+format = "text"
+filter = "info"
+"#;
+
+#[rustfmt::skip]
+const TABLE: &[Case] = &[
+    // Names that are nearly right.
+    case("hostname =", "§hostnmae =", &["unknown field `hostnmae`", "did you mean `hostname`?"]),
+    case("[accounts]", "[§acounts]", &["unknown field `acounts`", "did you mean `accounts`?"]),
+    case("certificate =", "§certficate =", &["tls", "did you mean `certificate`?"]),
+    case("default_domain =", "§default-domain =", &["accounts", "did you mean `default_domain`?"]),
+    case("argon2_memory_kib =", "§argon2_memory =", &["auth", "did you mean `argon2_memory_kib`?"]),
+    case("autologout =", "§autologuot =", &["pop3", "did you mean `autologout`?"]),
+    case("address = \"127.0.0.1:1995\"", "§adress = \"127.0.0.1:1995\"", &["pop3.listen", "did you mean `address`?"]),
+    case("authorities =", "§authorites =", &["submission.listen", "did you mean `authorities`?"]),
+    case("segment_size =", "§segement_size =", &["spool", "did you mean `segment_size`?"]),
+    case("local_domains =", "§local_domain =", &["relay", "did you mean `local_domains`?"]),
+    case("tls = \"opportunistic\"", "§tsl = \"opportunistic\"", &["relay.next_hop", "did you mean `tls`?"]),
+    case("listen = \"127.0.0.1:8110\"", "§listn = \"127.0.0.1:8110\"", &["control", "did you mean `listen`?"]),
+    case("filter =", "§filtre =", &["log", "did you mean `filter`?"]),
+    case("format = \"text\"", "format = §\"jsno\"", &["log.format", "unknown variant `jsno`", "did you mean `json`?"]),
+    case("tls = \"implicit\"", "tls = §\"implict\"", &["pop3.listen", "did you mean `implicit`?"]),
+    case("lone_lf = \"reject\"", "lone_lf = §\"rejct\"", &["submission.listen", "did you mean `reject`?"]),
+    case("tls = \"opportunistic\"", "tls = §\"requird\"", &["relay.next_hop.tls", "did you mean `required`?"]),
+    case("report_language = \"en\"", "report_language = §\"de\"", &["relay.report_language", "`en`", "`ja`"]),
+    // Nothing is near: no advice.
+    case("recipients_max =", "§zebra =", &["submission", "unknown field `zebra`, expected one of", "`recipients_max`"]),
+    // Values of the wrong kind.
+    case("hostname = \"mail.example.net\"", "hostname = §5", &["hostname", "expected a string"]),
+    case("sessions_max = 500", "sessions_max = §\"many\"", &["pop3.sessions_max", "invalid type", "expected"]),
+    case("recipients_max = 100", "recipients_max = §-1", &["submission.recipients_max", "expected u32"]),
+    case("errors_max = 3", "errors_max = §300", &["pop3.errors_max", "expected u8"]),
+    case("autologout = \"10m\"", "autologout = §\"soon\"", &["pop3.autologout"]),
+    case("expire_after = \"5d\"", "expire_after = §\"5 days\"", &["relay.expire_after", "\"15m\"", "\"5d\""]),
+    case("segment_size = \"64MiB\"", "segment_size = §\"12 apples\"", &["spool.segment_size", "\"64MiB\""]),
+    case("address = \"127.0.0.1:1110\"", "address = §\"127.0.0.1\"", &["pop3.listen", "address"]),
+    case("address = \"127.0.0.1:1587\"", "address = §\"127.0.0.1:70000\"", &["submission.listen", "address"]),
+    case("shared_networks = [\"192.0.2.0/24\"]", "shared_networks = [§\"192.0.2.0/33\"]", &["auth.shared_networks"]),
+    case("authorities = [\"smtp-auth\"]", "authorities = §\"smtp-auth\"", &["authorities", "expected a sequence"]),
+    // Values out of range.
+    case("hostname = \"mail.example.net\"", "hostname = §\"mail\"", &["hostname", "full name"]),
+    case("autologout = \"10m\"", "autologout = §\"5m\"", &["pop3.autologout", "out of range", "\"10m\" (RFC 1939)"]),
+    case("sessions_max = 500", "sessions_max = §0", &["pop3.sessions_max", "1 or more"]),
+    case("recipients_max = 100", "recipients_max = §0", &["submission.recipients_max", "1 to 10000"]),
+    case("segment_size = \"64MiB\"", "segment_size = §\"2GiB\"", &["spool.segment_size", "2GiB", "1MiB to 1GiB"]),
+    case("expire_after = \"5d\"", "expire_after = §\"1s\"", &["relay.expire_after", "1m to 60d"]),
+    case("argon2_memory_kib = 19456", "argon2_memory_kib = §1", &["auth.argon2_memory_kib", "19456"]),
+    case("default_domain = \"example.net\"", "default_domain = §\"example net\"", &["accounts.default_domain", "domain name such as"]),
+    case("default_domain = \"example.net\"", "maildir = §\"%x/Maildir\"", &["accounts.maildir", "unknown variable %x", "%h/Maildir"]),
+    case("local_domains = [\"example.net\"]", "local_domains = §[\"a b\"]", &["relay.local_domains", "domains such as"]),
+    case("expire_after = \"5d\"", "retry = §[]", &["relay.retry", "at least one period"]),
+    case("address = \"smtp-out.example.net:25\"", "address = §\":25\"", &["relay.next_hop.address", "host:port"]),
+    case("name = \"legacy\"", "name = §\"Legacy Port\"", &["submission.listen[0].name", "lower-case letters"]),
+    case("listen = \"127.0.0.1:8110\"", "listen = §\"192.0.2.1:8110\"", &["control.listen", "loopback"]),
+    // Values that do not go together.
+    case("name = \"submission\"", "name = §\"legacy\"", &["submission.listen[1].name", "a name of its own"]),
+    case("address = \"127.0.0.1:1587\"", "address = §\"127.0.0.1:1025\"", &["submission.listen[1].address", "of its own"]),
+    case("authorities = [\"smtp-auth\"]", "authorities = §[]", &["submission.listen[0].authorities", "nobody could send", "smtp-auth"]),
+    case("authorities = [\"smtp-auth\"]", "authorities = §[\"other\", \"smtp-auth\"]", &["submission.listen[0].authorities", "\"smtp-auth\" first"]),
+    case("lone_lf = \"reject\"", "proxy_protocol = §true", &["submission.listen[0].proxy_protocol", "trusted_proxies"]),
+    case("tls = \"opportunistic\"", "username = §\"relay\"", &["relay.next_hop.username", "password_file or password_env"]),
+    case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"no-such-file\"", &["relay.next_hop.password_file", "no-such-file", "No such file"]),
+    case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"empty\"", &["relay.next_hop.password_file", "the file is empty"]),
+    case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = \"password\"\ntls = §\"none\"", &["relay.next_hop.tls", "cleartext_login = true"]),
+    case("[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n", "#§", &["no [tls] section", "tls = \"none\""]),
+    // Files that are named and are not what they should be.
+    case("certificate = \"certificate.pem\"", "certificate = §\"no-such.pem\"", &["tls", "no-such.pem", "No such file"]),
+    case("key = \"key.pem\"", "key = §\"other-key.pem\"", &["tls", "other-key.pem"]),
+    case("key = \"key.pem\"", "key = §\"users\"", &["tls", "users"]),
+    case("passwd_file = \"users\"", "passwd_file = §\"no-such-file\"", &["accounts.passwd_file", "no-such-file", "No such file"]),
+    // TOML itself.
+    case("[pop3]", "[pop3§", &["]"]),
+    case("hostname = \"mail.example.net\"", "hostname = \"mail.example.net§", &["string"]),
+    case("errors_max = 3", "errors_max = 3\n§errors_max = 3", &["duplicate key"]),
+    case("sessions_max = 500", "sessions_max = §", &["value"]),
+    // What only a start would find out.
+    case("filter = \"info\"", "filter = §\"lastpost=loud\"", &["log.filter", "lastpost=loud"]),
+    case("authorities = [\"smtp-auth\"]", "authorities = §[\"smtp-auth\", \"smtp-atuh\"]", &["submission.listen[0].authorities", "smtp-atuh", "smtp-auth"]),
+    case("listen = \"127.0.0.1:8110\"", "listen = §\"127.0.0.1:1025\"", &["control.listen", "127.0.0.1:1025"]),
+    case("address = \"127.0.0.1:1025\"", "address = §\"127.0.0.1:1110\"", &["127.0.0.1:1110"]),
+];
