@@ -47,9 +47,17 @@ impl Default for Plan {
         Self {
             begins: "2026-11-24T09:00:00Z",
             customers: vec![
-                Customer { login: "aiko@open.example", password: "aiko's password", aliases: &["sales@open.example"] },
+                Customer {
+                    login: "aiko@open.example",
+                    password: "aiko's password",
+                    aliases: &["sales@open.example"],
+                },
                 Customer { login: "bert@open.example", password: "bert's password", aliases: &[] },
-                Customer { login: "clara@closed.example", password: "clara's password", aliases: &[] },
+                Customer {
+                    login: "clara@closed.example",
+                    password: "clara's password",
+                    aliases: &[],
+                },
             ],
             bridge: None,
             proxied: false,
@@ -106,15 +114,8 @@ impl House {
             ))
             .expect("a sink");
         write_installation(directory.path(), &plan, sink.address());
-        let mut house = Self {
-            plan,
-            directory,
-            clock,
-            received,
-            service: None,
-            sink: Some(sink),
-            runtime,
-        };
+        let mut house =
+            Self { plan, directory, clock, received, service: None, sink: Some(sink), runtime };
         house.restart();
         house
     }
@@ -125,7 +126,8 @@ impl House {
     /// If they do not start.
     pub fn restart(&mut self) {
         self.stop();
-        let config = Config::load(&self.path("lastpost.toml")).unwrap_or_else(|error| panic!("{error}"));
+        let config =
+            Config::load(&self.path("lastpost.toml")).unwrap_or_else(|error| panic!("{error}"));
         let clock: Arc<ManualClock> = Arc::clone(&self.clock);
         let service = self.runtime.block_on(Service::start(config, Role::Both, clock));
         self.service = Some(service.unwrap_or_else(|error| panic!("{error}")));
@@ -316,8 +318,10 @@ fn write_installation(directory: &Path, plan: &Plan, next_hop: SocketAddr) {
             addresses.join(",")
         );
     }
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let write = |name: &str, text: &str| std::fs::write(directory.join(name), text).expect("written");
+    let made =
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let write =
+        |name: &str, text: &str| std::fs::write(directory.join(name), text).expect("written");
     write("users", &users);
     write("certificate.pem", &made.cert.pem());
     write("key.pem", &made.signing_key.serialize_pem());

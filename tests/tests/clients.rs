@@ -15,7 +15,8 @@ fn letters() -> Vec<Vec<u8>> {
         b"From: <x@y.example>\nSubject: plain\n\nHello\n".to_vec(),
         b".From: a header that begins with a dot\nSubject: dots\n\n.\n..\n...x\n.\n".to_vec(),
         "From: <x@y.example>\nSubject: 日本\n\nこんにちは\n最後の行".as_bytes().to_vec(),
-        [b"From: <x@y.example>\nSubject: long\n\n".as_slice(), &[b'x'; 90_000], b"\nend\n"].concat(),
+        [b"From: <x@y.example>\nSubject: long\n\n".as_slice(), &[b'x'; 90_000], b"\nend\n"]
+            .concat(),
     ]
 }
 
@@ -142,7 +143,9 @@ fn write_private(path: &Path, text: &str) {
 const SENT_BODY: &str = ".dot\n..two\n.\nbare text with trailing space \n日本語\n\nend\n";
 
 fn outgoing() -> String {
-    format!("From: <{LOGIN}>\nTo: <friend@elsewhere.example>\nSubject: sent\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{SENT_BODY}")
+    format!(
+        "From: <{LOGIN}>\nTo: <friend@elsewhere.example>\nSubject: sent\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{SENT_BODY}"
+    )
 }
 
 fn assert_arrived(house: &House, count: usize) {
@@ -154,7 +157,10 @@ fn assert_arrived(house: &House, count: usize) {
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     assert_eq!(body, SENT_BODY.replace('\n', "\r\n"));
     for name in ["Received:", "Date:", "Message-ID:"] {
-        let count = head.lines().filter(|line| line.to_lowercase().starts_with(&name.to_lowercase())).count();
+        let count = head
+            .lines()
+            .filter(|line| line.to_lowercase().starts_with(&name.to_lowercase()))
+            .count();
         assert_eq!(count, 1, "{name} in\n{head}");
     }
 }

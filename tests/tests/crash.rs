@@ -51,7 +51,9 @@ fn body(id: &str) -> String {
         1..=4 => 200,
         _ => 20,
     };
-    (0..lines).map(|line| format!("{id} line {line} {:016x}\r\n", seed.wrapping_mul(line + 1))).collect()
+    (0..lines)
+        .map(|line| format!("{id} line {line} {:016x}\r\n", seed.wrapping_mul(line + 1)))
+        .collect()
 }
 
 struct Load {

@@ -18,8 +18,11 @@ use crate::config::{LogConfig, LogFormat};
 /// If the filter is malformed.
 pub(crate) fn start(config: &LogConfig) -> Result<(), String> {
     let words = config.filter.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_new(words)
-        .map_err(|error| format!("log.filter: {words:?} is no filter ({error}): write info, or warn,lastpost::auth=debug"))?;
+    let filter = EnvFilter::try_new(words).map_err(|error| {
+        format!(
+            "log.filter: {words:?} is no filter ({error}): write info, or warn,lastpost::auth=debug"
+        )
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
     let _ = match config.format {

@@ -62,7 +62,8 @@ impl Zone {
 
     /// The instant at which the clocks there show `civil`; inside a gap as much later as
     /// the clock is put forward, in a repeated hour the first of the two.
-    pub(crate) fn instant(&self, civil: DateTime) -> Option<Timestamp> {
+    #[must_use]
+    pub fn instant(&self, civil: DateTime) -> Option<Timestamp> {
         self.rules.to_ambiguous_timestamp(civil).compatible().ok()
     }
 

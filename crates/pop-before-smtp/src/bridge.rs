@@ -14,9 +14,12 @@ use crate::counters::{BridgeCounts, Counters};
 use crate::open::OpenTransactions;
 use crate::window::{Which, Window};
 
-/// How often [`Bridge::run_sweeper`] looks at one part of the window. All of it is seen in
-/// [`Window::SWEEPS`] times this.
+/// Pause of [`Bridge::run_sweeper`] between two looks at a part of the window.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
+/// The same as long as much is found.
+const SWEEP_SOON: Duration = Duration::from_millis(5);
+/// What counts as much.
+const FREED_MANY: usize = 16;
 
 /// Why a configuration was not put in force.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +38,7 @@ pub enum ReloadError {
 
 fn list_errors(report: &CheckReport) -> String {
     let is_error = |f: &&phaseout::Finding| f.severity == phaseout::Severity::Error;
-    let lines: Vec<_> =
-        report.findings.iter().filter(is_error).map(ToString::to_string).collect();
+    let lines: Vec<_> = report.findings.iter().filter(is_error).map(ToString::to_string).collect();
     lines.join("\n")
 }
 
@@ -201,18 +203,16 @@ impl Bridge {
         self.open.len()
     }
 
-    /// Frees the expired grants of one part of the window.
-    pub fn sweep(&self, now: Moment) {
-        self.window.sweep(now.mono, self.config.load().policy.window);
+    /// Frees the expired grants of one part of the window; returns how many.
+    pub fn sweep(&self, now: Moment) -> usize {
+        self.window.sweep(now.mono, self.config.load().policy.window)
     }
 
     /// Sweeps for ever, a little at a time. Nothing but memory depends on it.
     pub async fn run_sweeper(self: Arc<Self>, clock: Arc<dyn Clock>) {
-        let mut ticks = tokio::time::interval(SWEEP_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            self.sweep(clock.now());
+            let freed = self.sweep(clock.now());
+            tokio::time::sleep(if freed < FREED_MANY { SWEEP_EVERY } else { SWEEP_SOON }).await;
         }
     }
 }

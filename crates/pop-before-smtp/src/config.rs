@@ -38,7 +38,7 @@ pub enum BrownoutReply {
 }
 
 /// The rules by which grants are published and consulted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// How long a grant lives.
     pub window: Duration,

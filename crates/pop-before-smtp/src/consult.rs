@@ -130,7 +130,11 @@ pub(crate) fn phase_refusal(decision: &Decision<'_>) -> Option<Refused> {
 
 /// What to say to a sender without a grant: if the phase of his account refuses him, fetching
 /// mail first would not help, and he must read that.
-pub(crate) fn without_grant(schedule: &Schedule, owner: &AccountKey, attempt: &Attempt<'_>) -> Refused {
+pub(crate) fn without_grant(
+    schedule: &Schedule,
+    owner: &AccountKey,
+    attempt: &Attempt<'_>,
+) -> Refused {
     let decision = schedule.phase_of(owner, attempt.at.wall);
     phase_refusal(&decision).unwrap_or(Refused::NoGrant { ends: end_of(&decision) })
 }

@@ -135,9 +135,15 @@ mod tests {
     #[test]
     fn what_is_never_a_client() {
         let never = Networks::new(Networks::NEVER.map(|n| n.parse().unwrap()));
-        for address in
-            ["0.0.0.0", "100.64.0.1", "100.127.255.255", "224.0.0.1", "255.255.255.255", "::", "ff02::1"]
-        {
+        for address in [
+            "0.0.0.0",
+            "100.64.0.1",
+            "100.127.255.255",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "ff02::1",
+        ] {
             assert!(never.contains(address.parse().unwrap()), "{address}");
         }
         for address in ["100.63.255.255", "100.128.0.1", "192.0.2.1", "2001:db8::1", "::2"] {

@@ -30,15 +30,15 @@ use lane::Lane;
 pub use record::Grant;
 use record::{NONE, Record};
 
-/// Lanes; a power of two. More would cost memory, fewer would make publishers wait.
-const LANES: usize = 64;
+/// Lanes; a power of two. Many, so that the growth of one is short.
+const LANES: usize = 256;
 /// Shards of the map. Many, so that the growth of one is short.
 const SHARDS: usize = 256;
 /// Records that each publication looks at to free expired ones.
 const SWEPT_PER_PUBLICATION: usize = 4;
 /// Records of which the oldest goes when the window is full.
 const EVICTION_SAMPLE: usize = 16;
-/// Records looked at while a lane is locked.
+/// Records looked at in one go, while their lane is locked.
 const STEP: usize = 256;
 
 /// Bounds of the window; all at least 1.
@@ -271,10 +271,7 @@ impl Window {
     }
 
     /// Shows every grant, expired ones too. Each lane is locked for a few records at a time.
-    pub(crate) fn visit(
-        &self,
-        mut each: impl FnMut(AddressKey, Grant) -> ControlFlow<()>,
-    ) {
+    pub(crate) fn visit(&self, mut each: impl FnMut(AddressKey, Grant) -> ControlFlow<()>) {
         for (number, lane) in self.lanes.iter().enumerate() {
             for start in (0..).step_by(STEP) {
                 let some: Vec<_> = {
@@ -294,27 +291,20 @@ impl Window {
         }
     }
 
-    /// Frees expired grants of one lane, and goes on to the next one at the next call. Called
-    /// a few times a second, it keeps up with any load and never holds a lock for long.
-    pub fn sweep(&self, now: Duration, window: Duration) {
+    /// Looks at a few records and frees the expired ones; the next call goes on. Returns how
+    /// many were freed. No lock is held for long, however much there is.
+    pub fn sweep(&self, now: Duration, window: Duration) -> usize {
         let lane = self.sweeping.fetch_add(1, Ordering::Relaxed) % LANES;
-        let records = lock(&self.lanes[lane]).len();
-        for _ in 0..records.div_ceil(STEP) {
-            self.sweep_lane(lane, STEP, now, window);
-        }
+        self.sweep_lane(lane, STEP, now, window)
     }
 
-    /// How many calls of [`Window::sweep`] see every record once.
-    pub const SWEEPS: usize = LANES;
-
-    fn sweep_lane(&self, number: usize, records: usize, now: Duration, window: Duration) {
+    fn sweep_lane(&self, number: usize, records: usize, now: Duration, window: Duration) -> usize {
         let expired = {
             let mut lane = lock(&self.lanes[number]);
             lane.next_records(records, number, |record| !record.is_live(now, window))
         };
-        for (address, grant) in expired {
-            self.remove_if(address, &grant, |record| !record.is_live(now, window));
-        }
+        let is_over = |record: &Record| !record.is_live(now, window);
+        expired.iter().filter(|(address, grant)| self.remove_if(*address, grant, is_over)).count()
     }
 
     /// Ends the oldest of a few grants. Whether one was found.
@@ -372,7 +362,7 @@ fn lock(lane: &Mutex<Lane>) -> MutexGuard<'_, Lane> {
 
 fn lane_of(hash: u64) -> usize {
     // The low bits choose the bucket within the lane.
-    (hash >> 58) as usize % LANES
+    (hash >> 32) as usize % LANES
 }
 
 fn id_of(lane: usize, index: u32) -> u32 {

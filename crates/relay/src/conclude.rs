@@ -220,8 +220,11 @@ impl Registrar {
 /// RFC 3463: delivery time expired.
 const EXPIRED: EnhancedCode = code(4, 4, 7);
 
+/// Attempts on a recipient before this one. The spool lists recipients in order.
 fn attempts(job: &spool::Job, index: usize) -> u32 {
-    job.remaining().iter().find(|r| r.index == index).map_or(0, |r| r.attempts)
+    let remaining = job.remaining();
+    let place = remaining.binary_search_by_key(&index, |recipient| recipient.index);
+    place.ok().and_then(|place| remaining.get(place)).map_or(0, |recipient| recipient.attempts)
 }
 
 /// One line for each recipient of each attempt.

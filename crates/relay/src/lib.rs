@@ -6,6 +6,10 @@
 //! What became of each recipient is recorded in the spool; whoever is refused for good or waits
 //! for too long is reported to the sender (RFC 3464) before that is recorded.
 //!
+//! Nothing is converted on the way: a message with octets above 127, or with UTF-8 in its header
+//! or envelope, goes back to its sender (5.6.3, 5.6.7) where the next hop has not announced
+//! 8BITMIME or SMTPUTF8.
+//!
 //! ```text
 //! spool ── claim ──► Relay ──┬── Maildir (blocking pool)  ──┐
 //!   ▲                        └── Hop: queue ► Session × n ──┤ Verdict per recipient

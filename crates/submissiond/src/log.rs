@@ -107,7 +107,7 @@ pub(crate) fn ended(listening: &Listening, connection: &Connection, end: &End, c
         tls = tls.map(|tls| tls.version),
         cipher = tls.map(|tls| tls.cipher),
         listener = listening.name,
-        %counts,
+        counts = counts.to_string(),
         "disconnected"
     );
 }

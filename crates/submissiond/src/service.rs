@@ -80,8 +80,8 @@ pub struct Observer {
 }
 
 impl Submissiond {
-    /// Binds every listener. `chain_of` gives the chain of a listener's authorities; it is
-    /// asked once for each.
+    /// Binds every listener. `chain_of` gives the chain of a listener's authorities, in the
+    /// configured order; it is asked once for each.
     ///
     /// # Errors
     /// The first thing that is wrong; then nothing listens.
@@ -116,15 +116,17 @@ impl Submissiond {
             counters: Counters::default(),
         });
         let mut listeners = Vec::with_capacity(config.listen.len());
-        for listen in &config.listen {
+        for (index, listen) in config.listen.iter().enumerate() {
             let socket = listen.socket();
             options.check(&socket)?;
+            let chain = chain_of(listen);
+            check_chain(index, listen, &chain)?;
             let listener = Listener::bind(&socket).map_err(|source| StartError::Bind {
                 name: listen.name.clone(),
                 address: listen.address,
                 source,
             })?;
-            let listening = listening(config, listen, &house, tls.clone(), chain_of(listen));
+            let listening = listening(config, listen, &house, tls.clone(), chain);
             listeners.push((listener, Arc::new(listening)));
         }
         Ok(Self { listeners, options, house })
@@ -183,6 +185,20 @@ impl Observer {
     pub fn gate(&self) -> &Gate {
         &self.gate
     }
+}
+
+/// A name in configuration that no authority answers to must not be passed over: the chain
+/// would be another one than its author believes.
+fn check_chain(index: usize, listen: &SubmissionListen, chain: &Chain) -> Result<(), ConfigError> {
+    if chain.names().eq(listen.authorities.iter().map(String::as_str)) {
+        return Ok(());
+    }
+    let present: Vec<_> = chain.names().collect();
+    Err(ConfigError {
+        key: format!("submission.listen[{index}].authorities"),
+        problem: format!("{:?} asks for an authority that is not here", listen.authorities),
+        expected: format!("authorities that this program has, such as {present:?}"),
+    })
 }
 
 fn listening(

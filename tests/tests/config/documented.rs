@@ -180,7 +180,12 @@ fn known(site: &Site, table: &str) -> BTreeSet<String> {
     let header = |line: &&str| line.trim_matches(['[', ']']) == table && line.starts_with('[');
     let at = match table {
         "" => 0,
-        _ => 1 + text.lines().position(|line| header(&line)).unwrap_or_else(|| panic!("no [{table}]")),
+        _ => {
+            1 + text
+                .lines()
+                .position(|line| header(&line))
+                .unwrap_or_else(|| panic!("no [{table}]"))
+        }
     };
     let mut lines: Vec<&str> = text.lines().collect();
     lines.insert(at, "no_such_key = 1");

@@ -18,7 +18,8 @@ pub(crate) struct Checked {
 impl Site {
     pub(crate) fn new() -> Self {
         let site = Self { directory: tempfile::tempdir().unwrap() };
-        let make = |names: &str| rcgen::generate_simple_self_signed(vec![names.to_owned()]).unwrap();
+        let make =
+            |names: &str| rcgen::generate_simple_self_signed(vec![names.to_owned()]).unwrap();
         let (made, other) = (make("mail.example.net"), make("pop.example.org"));
         site.write("certificate.pem", made.cert.pem().as_bytes());
         site.write("key.pem", made.signing_key.serialize_pem().as_bytes());

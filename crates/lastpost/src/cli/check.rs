@@ -21,11 +21,8 @@ pub(crate) fn run(common: &CommonArgs) -> Result<(), CliError> {
     let mut warnings = warnings(&config, &directory)?;
     #[cfg(feature = "pop-before-smtp")] // retire
     warnings.extend(crate::bridge::check(&config, &directory)?); // retire
-    let checked = Checked {
-        file: config.file.display().to_string(),
-        accounts: directory.len(),
-        warnings,
-    };
+    let checked =
+        Checked { file: config.file.display().to_string(), accounts: directory.len(), warnings };
     common.output().show(&checked, |checked| {
         let mut text: String =
             checked.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
@@ -48,7 +45,11 @@ fn warnings(config: &Config, directory: &Directory) -> Result<Vec<String>, CliEr
         );
     }
     for address in config.pop3.listen.iter().map(|listen| listen.address) {
-        if config.submission.listen.iter().any(|listen| listen.address == address && address.port() != 0)
+        if config
+            .submission
+            .listen
+            .iter()
+            .any(|listen| listen.address == address && address.port() != 0)
         {
             return Err(config
                 .mistake("pop3.listen", format!("{address} is a submission listener's address too"))

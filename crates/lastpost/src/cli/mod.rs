@@ -5,7 +5,7 @@ mod check;
 mod maildrop;
 mod output;
 mod queue;
-mod running;
+pub(crate) mod running;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use output::Output;
+pub(crate) use output::table;
 
 use crate::config::{Config, ConfigError};
 

@@ -57,11 +57,8 @@ pub(crate) fn run(command: &QueueCommand, common: &CommonArgs) -> Result<(), Cli
     let config = common.load()?;
     match command {
         QueueCommand::List { domain, after, limit } => {
-            let query = QueueQuery {
-                after: after.clone(),
-                domain: domain.clone(),
-                limit: Some(*limit),
-            };
+            let query =
+                QueueQuery { after: after.clone(), domain: domain.clone(), limit: Some(*limit) };
             let messages = list(&config, &query)?;
             common.output().show(&messages, |messages| describe_list(messages))
         }

@@ -20,8 +20,9 @@ pub(crate) fn client(config: &Config) -> Result<ControlClient, CliError> {
 /// # Errors
 /// If it is of another version of the program.
 pub(crate) fn decode<T: serde::de::DeserializeOwned>(answer: &str) -> Result<T, CliError> {
-    serde_json::from_str(answer)
-        .map_err(|error| CliError::Failed(format!("the daemon's answer is not understood: {error}")))
+    serde_json::from_str(answer).map_err(|error| {
+        CliError::Failed(format!("the daemon's answer is not understood: {error}"))
+    })
 }
 
 pub(crate) fn reload(common: &CommonArgs) -> Result<(), CliError> {

@@ -81,9 +81,8 @@ pub fn read<T: DeserializeOwned>(file: &Path) -> Result<(T, String), ConfigError
 }
 
 fn read_text(file: &Path) -> Result<String, ConfigError> {
-    let unreadable = |error: std::io::Error| {
-        ConfigError::in_file(file, format!("it cannot be read: {error}"))
-    };
+    let unreadable =
+        |error: std::io::Error| ConfigError::in_file(file, format!("it cannot be read: {error}"));
     let mut bytes = Vec::new();
     let open = File::open(file).map_err(unreadable)?;
     open.take(FILE_OCTETS_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -109,8 +108,8 @@ pub fn parse<T: DeserializeOwned>(file: &Path, source: &str) -> Result<T, Config
         place: error.span().map(|span| Place::of(source, span.start)),
         message,
     };
-    let document =
-        toml::Deserializer::parse(source).map_err(|error| at(&error, error.message().to_owned()))?;
+    let document = toml::Deserializer::parse(source)
+        .map_err(|error| at(&error, error.message().to_owned()))?;
     serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();

@@ -114,10 +114,7 @@ impl Config {
     /// The file in which the control token lies.
     #[must_use]
     pub fn control_token_file(&self) -> PathBuf {
-        self.control
-            .token_file
-            .clone()
-            .unwrap_or_else(|| self.data_directory.join("control.token"))
+        self.control.token_file.clone().unwrap_or_else(|| self.data_directory.join("control.token"))
     }
 
     /// A mistake at `key` of this file.

@@ -55,7 +55,10 @@ impl Config {
         address::Domain::parse(&self.hostname).map_err(|error| {
             self.mistake(
                 "hostname",
-                format!("{:?}: {error}; expected this host's full name such as \"mail.example.net\"", self.hostname),
+                format!(
+                    "{:?}: {error}; expected this host's full name such as \"mail.example.net\"",
+                    self.hostname
+                ),
             )
         })?;
         let wrong = |key: &str, problem: &str, expected: &str| {
@@ -79,7 +82,10 @@ impl Config {
     /// If a value cannot be used.
     pub fn relay_settings(&self) -> Result<relay::Settings, ConfigError> {
         self.relay.resolve(&self.hostname).map_err(|e| {
-            self.mistake(&format!("relay.{}", e.key), format!("{}; expected {}", e.found, e.expected))
+            self.mistake(
+                &format!("relay.{}", e.key),
+                format!("{}; expected {}", e.found, e.expected),
+            )
         })
     }
 
@@ -93,7 +99,10 @@ impl Config {
             if let Some(address) = address
                 && !address.ip().is_loopback()
             {
-                return Err(self.mistake(key, format!("{address}; expected a loopback address such as \"127.0.0.1:8110\"")));
+                return Err(self.mistake(
+                    key,
+                    format!("{address}; expected a loopback address such as \"127.0.0.1:8110\""),
+                ));
             }
         }
         Ok(())

@@ -21,8 +21,8 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 pub use client::{ControlClient, ControlError};
-pub use queue::{QueueQuery, QueuedMessage, QueuedRecipient};
 pub(crate) use queue::routes as queue_routes;
+pub use queue::{QueueQuery, QueuedMessage, QueuedRecipient};
 pub use report::{Listening, Reloaded, Status};
 pub(crate) use token::Token;
 

@@ -23,7 +23,9 @@ impl Token {
                 open.take(4096).read_to_string(&mut text)?;
                 let text = text.trim();
                 if text.len() < 32 {
-                    return Err(io::Error::other("the control token is too short: delete the file"));
+                    return Err(io::Error::other(
+                        "the control token is too short: delete the file",
+                    ));
                 }
                 Ok(Self(text.to_owned()))
             }
@@ -46,8 +48,7 @@ impl Token {
     pub(crate) fn matches(&self, given: &str) -> bool {
         let ours = self.0.as_bytes();
         let given = given.as_bytes();
-        let differing =
-            ours.iter().zip(given).fold(0_u8, |differing, (a, b)| differing | (a ^ b));
+        let differing = ours.iter().zip(given).fold(0_u8, |differing, (a, b)| differing | (a ^ b));
         ours.len() == given.len() && differing == 0
     }
 }

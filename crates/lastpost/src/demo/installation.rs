@@ -93,9 +93,8 @@ impl Installation {
     pub fn create(plan: &Plan) -> Result<Self, CliError> {
         let directory = &plan.directory;
         clear(directory)?;
-        let failed = |error: io::Error| {
-            CliError::Failed(format!("{}: {error}", directory.display()))
-        };
+        let failed =
+            |error: io::Error| CliError::Failed(format!("{}: {error}", directory.display()));
         let ports = free_ports().map_err(failed)?;
         let accounts = customers(plan);
         let made = Self { directory: directory.clone(), ports, accounts };
@@ -138,7 +137,7 @@ impl Installation {
     }
 
     /// The account of the story in `cohort`.
-    pub(super) fn in_cohort(&self, cohort: &str) -> &DemoAccount {
+    pub(crate) fn in_cohort(&self, cohort: &str) -> &DemoAccount {
         let at = CUSTOMERS.iter().position(|(_, _, name)| *name == cohort).unwrap_or(0);
         &self.accounts[at]
     }
@@ -179,7 +178,9 @@ impl Installation {
     fn write_accounts(&self) -> Result<(), CliError> {
         // One hash a password: the extra accounts share theirs.
         let mut hashes: Vec<(String, String)> = Vec::new();
-        let mut text = String::from("# Accounts of the demo: login:{SCHEME}hash:uid:gid:gecos:home:shell:extra\n");
+        let mut text = String::from(
+            "# Accounts of the demo: login:{SCHEME}hash:uid:gid:gecos:home:shell:extra\n",
+        );
         for account in &self.accounts {
             let known = hashes.iter().find(|(password, _)| *password == account.password);
             let hash = match known {
@@ -283,8 +284,7 @@ fn free_ports() -> io::Result<Ports> {
     let mut held = Vec::new();
     let mut next = |wished: u16| -> io::Result<u16> {
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let listener =
-            TcpListener::bind(local(wished)).or_else(|_| TcpListener::bind(local(0)))?;
+        let listener = TcpListener::bind(local(wished)).or_else(|_| TcpListener::bind(local(0)))?;
         let port = listener.local_addr()?.port();
         held.push(listener);
         Ok(port)
@@ -301,7 +301,6 @@ fn free_ports() -> io::Result<Ports> {
 
 fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file =
-        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)
 }

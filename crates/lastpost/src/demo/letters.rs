@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::installation::Ports;
-use super::mail::Seed;
 use crate::cli::CliError;
 
 /// A fresh argon2id hash, as the passwd-file holds it.
@@ -14,11 +13,11 @@ pub(super) fn hash(password: &str) -> Result<String, CliError> {
 }
 
 /// Makes a Maildir and delivers the seeds into it.
-pub(super) fn seed(maildir: &Path, seeds: &[Seed]) -> Result<(), CliError> {
+pub(super) fn seed(maildir: &Path, seeds: &[Vec<u8>]) -> Result<(), CliError> {
     maildrop::create(maildir).map_err(CliError::failed)?;
     let delivery = maildrop::Delivery::to(maildir).map_err(CliError::failed)?;
     for seed in seeds {
-        delivery.deliver(&seed.content).map_err(CliError::failed)?;
+        delivery.deliver(seed).map_err(CliError::failed)?;
     }
     Ok(())
 }

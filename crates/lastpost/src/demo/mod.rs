@@ -4,7 +4,7 @@ pub mod installation;
 mod letters;
 mod mail;
 pub mod sink;
-mod walkthrough;
+pub(crate) mod walkthrough;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -64,8 +64,7 @@ impl Place {
                     CliError::Failed(format!("no temporary directory can be made: {error}"))
                 }),
             Some(path) => {
-                let failed =
-                    |error| CliError::Failed(format!("{}: {error}", path.display()));
+                let failed = |error| CliError::Failed(format!("{}: {error}", path.display()));
                 std::fs::create_dir_all(path).map_err(failed)?;
                 path.canonicalize().map(Self::Kept).map_err(failed)
             }

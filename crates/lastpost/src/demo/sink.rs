@@ -186,7 +186,9 @@ impl Session {
     fn command(&mut self, line: &str) -> Next {
         let upper = line.to_ascii_uppercase();
         let reply = match upper.split([' ', ':']).next().unwrap_or_default() {
-            "EHLO" => "250-sink.lastpost.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n",
+            "EHLO" => {
+                "250-sink.lastpost.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
+            }
             "HELO" | "NOOP" | "RSET" => {
                 self.reset();
                 "250 2.0.0 fine\r\n"

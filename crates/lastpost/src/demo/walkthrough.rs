@@ -20,7 +20,7 @@ pub struct Step {
     pub expect: String,
 }
 
-fn step(title: &str, command: String, expect: &str) -> Step {
+pub(crate) fn step(title: &str, command: String, expect: &str) -> Step {
     Step { title: title.to_owned(), command, expect: expect.to_owned() }
 }
 

@@ -67,14 +67,14 @@ pub struct Service {
 }
 
 /// What is being put together.
-struct Building {
-    config: Config,
-    clock: Arc<dyn Clock>,
-    directory: Directory,
+pub(crate) struct Building {
+    pub(crate) config: Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) directory: Directory,
     authenticator: Authenticator,
     tls: Option<Tls>,
     local_domains: Vec<Domain>,
-    seams: Seams,
+    pub(crate) seams: Seams,
     drain: Drain,
     addresses: BTreeMap<String, SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
@@ -96,8 +96,7 @@ impl Service {
         let mut building = blocking(move || Building::new(config, clock, drain)).await?;
         building.seams.observers.push(Arc::clone(&last_logins) as _);
         #[cfg(feature = "pop-before-smtp")] // retire
-        crate::bridge::attach(&building.config, role, &building.directory, &building.clock, &mut building.seams) // retire
-            .await?; // retire
+        crate::bridge::attach(&mut building, role).await?; // retire
 
         let mut spool = None;
         if role.takes_submissions() {
@@ -180,9 +179,9 @@ impl Building {
         let authenticator =
             Authenticator::new(&config.auth, directory.clone()).map_err(CliError::failed)?;
         let tls = match &config.tls {
-            Some(section) => Some(
-                Tls::load(section).map_err(|error| config.mistake("tls", error.to_string()))?,
-            ),
+            Some(section) => {
+                Some(Tls::load(section).map_err(|error| config.mistake("tls", error.to_string()))?)
+            }
             None => None,
         };
         let local_domains = config.relay_settings()?.local_domains;
@@ -220,8 +219,8 @@ impl Building {
             damaged = report.damage.len(),
             "the queue is open"
         );
-        self.seams.routes = std::mem::take(&mut self.seams.routes)
-            .merge(control::queue_routes(spool.clone()));
+        self.seams.routes =
+            std::mem::take(&mut self.seams.routes).merge(control::queue_routes(spool.clone()));
         self.sources.spool = Some(spool.clone());
         Ok(spool)
     }
@@ -259,11 +258,10 @@ impl Building {
     fn start_relay(&mut self, spool: &Spool) -> Result<(), CliError> {
         let settings = self.config.relay_settings()?;
         let local = LocalAccounts::new(self.directory.clone(), self.local_domains.clone());
-        let relay =
-            Relay::new(&settings, spool.clone(), Arc::new(local), Arc::clone(&self.clock))
-                .map_err(|error| {
-                    self.config.mistake(&format!("relay.{}", error.key), error.to_string())
-                })?;
+        let relay = Relay::new(&settings, spool.clone(), Arc::new(local), Arc::clone(&self.clock))
+            .map_err(|error| {
+                self.config.mistake(&format!("relay.{}", error.key), error.to_string())
+            })?;
         self.sources.relay = Some(relay.stats());
         self.tasks.push(tokio::spawn(relay.run(self.drain.clone())));
         Ok(())
@@ -333,9 +331,8 @@ impl Building {
         });
         if let Some(listener) = listener {
             let file = self.config.control_token_file();
-            let token = Token::load_or_create(&file).map_err(|error| {
-                CliError::Failed(format!("{}: {error}", file.display()))
-            })?;
+            let token = Token::load_or_create(&file)
+                .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
             let (controls, drain) = (Arc::clone(&controls), self.drain.clone());
             let routes = self.seams.routes;
             self.tasks.push(tokio::spawn(async move {

@@ -222,7 +222,9 @@ impl Resolver<'_> {
         let Some(written) = written else {
             return Networks::new(Networks::DEFAULT.iter().filter_map(|n| n.parse().ok()));
         };
-        Networks::new(written.iter().filter_map(|network| self.network(network)).collect::<Vec<_>>())
+        Networks::new(
+            written.iter().filter_map(|network| self.network(network)).collect::<Vec<_>>(),
+        )
     }
 
     fn network(&mut self, written: &Spanned<String>) -> Option<IpNet> {

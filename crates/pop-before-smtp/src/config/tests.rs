@@ -41,7 +41,7 @@ fn the_shipped_file_says_the_defaults() {
     assert!(text.lines().next().unwrap().contains("retire: whole file"));
     let shipped = BridgeConfig::load(&path, None).unwrap_or_else(|error| panic!("{error}"));
     let default = load("").unwrap();
-    assert_eq!(format!("{:?}", shipped.policy), format!("{:?}", default.policy));
+    assert_eq!(shipped.policy, default.policy);
     assert_eq!(shipped.enabled, default.enabled);
     assert_eq!(shipped.ledger, default.ledger);
     assert_eq!(shipped.socket, default.socket);
@@ -53,7 +53,7 @@ fn the_shipped_file_says_the_defaults() {
     // Every key is there.
     for key in KEYS {
         let is_key = |line: &str| {
-            let line = line.trim_start_matches("# ");
+            let line = line.trim_start_matches("#: ").trim_start_matches("# ");
             line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
         };
         assert!(text.lines().any(is_key), "{key} is not documented");

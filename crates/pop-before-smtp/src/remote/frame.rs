@@ -119,11 +119,8 @@ impl Frame {
             1 => Service::Submission,
             _ => return None,
         };
-        let channel = Channel {
-            service,
-            tls: flags & TLS != 0,
-            genuine_address: flags & GENUINE != 0,
-        };
+        let channel =
+            Channel { service, tls: flags & TLS != 0, genuine_address: flags & GENUINE != 0 };
         Some(RemoteLogin {
             id,
             at: Timestamp::from_millisecond(i64::from_be_bytes(*milliseconds)).ok()?,

@@ -7,7 +7,7 @@ use super::record::{Grant, NONE, Record};
 use crate::network::AddressKey;
 
 /// Records of one allocation: growing never copies a record.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 const BUCKETS_MIN: usize = 16;
 
 /// Records of the accounts whose hashes fall into this lane.
@@ -80,7 +80,9 @@ impl Lane {
 
     /// Frees a record. Its address must not lead to it any more once the lane is unlocked.
     pub(super) fn release(&mut self, index: u32, hash: u64) {
-        let Some(record) = self.get(index).filter(|record| record.account.is_some()) else { return };
+        let Some(record) = self.get(index).filter(|record| record.account.is_some()) else {
+            return;
+        };
         let next = record.next_in_lane;
         let bucket = self.bucket(hash);
         if self.buckets[bucket] == index {

@@ -46,8 +46,9 @@ fn is_live(login: Duration, now: Duration, window: Duration) -> bool {
     now < login.saturating_add(window)
 }
 
-/// A grant in memory: 64 octets, for there may be a million.
+/// A grant in memory: one line of the processor's cache, for there may be a million.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Record {
     pub(super) address: AddressKey,
     /// `None`: the record is free.

@@ -53,12 +53,11 @@ impl Health {
         wait
     }
 
-    /// A connection was lost before it had carried a message.
-    pub(super) fn note_broken(&mut self, now: Duration, reason: &HopFailure) {
+    /// A connection was lost before it had carried a message; says how long the hop is left
+    /// alone, if that was one too many.
+    pub(super) fn note_broken(&mut self, now: Duration, reason: &HopFailure) -> Option<Duration> {
         self.broken += 1;
-        if self.broken >= BROKEN_MAX {
-            self.fail(now, reason.clone());
-        }
+        (self.broken >= BROKEN_MAX).then(|| self.fail(now, reason.clone()))
     }
 
     /// A message was carried. True if that is news.
@@ -119,14 +118,12 @@ mod tests {
     #[test]
     fn a_few_broken_connections_are_forgiven() {
         let mut health = Health::default();
-        health.note_broken(secs(0), &failure());
-        health.note_broken(secs(0), &failure());
-        assert!(health.closed(secs(0)).is_none());
+        let broken = |health: &mut Health| health.note_broken(secs(0), &failure());
+        assert_eq!((broken(&mut health), broken(&mut health)), (None, None));
         health.succeed();
-        health.note_broken(secs(0), &failure());
-        health.note_broken(secs(0), &failure());
+        assert_eq!((broken(&mut health), broken(&mut health)), (None, None));
         assert!(health.closed(secs(0)).is_none());
-        health.note_broken(secs(0), &failure());
+        assert_eq!(broken(&mut health), Some(secs(15)));
         assert_eq!(health.closed(secs(0)).unwrap().remaining, secs(15));
     }
 }

@@ -202,26 +202,43 @@ impl Hop {
     }
 
     /// A connection did not come about: everything that waits for the hop is deferred.
-    fn note_failure(self: &Arc<Self>, task: Task, failure: HopFailure) {
+    fn note_failure(self: &Arc<Self>, task: Task, failure: &HopFailure) {
         let now = self.registrar.clock().now();
         let mut state = self.lock();
+        let news = state.health.closed(now.mono).is_none();
         let wait = state.health.fail(now.mono, failure.clone());
-        let waiting = std::mem::take(&mut state.queue);
-        drop(state);
-        self.left.notify_waiters();
-        tracing::warn!(
-            target: "lastpost::relay", relay = self.connector.name(), reason = ?failure.text,
-            waiting = waiting.len() + 1, retry_in = wait.as_secs(), "next hop is down"
-        );
-        for task in std::iter::once(task).chain(waiting) {
-            self.defer(task, &failure, wait);
+        self.close(state, failure, wait, news);
+        self.defer(task, failure, wait);
+    }
+
+    /// A connection was lost before it had carried a message.
+    fn note_broken(&self, failure: &HopFailure) {
+        let now = self.registrar.clock().now();
+        let mut state = self.lock();
+        if let Some(wait) = state.health.note_broken(now.mono, failure) {
+            self.close(state, failure, wait, true);
         }
     }
 
-    /// A connection was lost before any message had been settled on it.
-    fn note_broken(&self, failure: &HopFailure) {
-        let now = self.registrar.clock().now();
-        self.lock().health.note_broken(now.mono, failure);
+    fn close(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        failure: &HopFailure,
+        wait: Duration,
+        news: bool,
+    ) {
+        let waiting = std::mem::take(&mut state.queue);
+        drop(state);
+        self.left.notify_waiters();
+        if news {
+            tracing::warn!(
+                target: "lastpost::relay", relay = self.connector.name(), reason = ?failure.text,
+                waiting = waiting.len(), retry_in = wait.as_secs(), "next hop is down"
+            );
+        }
+        for task in waiting {
+            self.defer(task, failure, wait);
+        }
     }
 
     /// Defers a message until the hop is tried again, and a little longer, so that the first

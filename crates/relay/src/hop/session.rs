@@ -144,15 +144,15 @@ impl<'a> Session<'a> {
 
     /// Begins the transaction of `task`, unless the message cannot be read or sent.
     async fn begin(&mut self, task: Task) {
-        let text = match Text::open(&task.job).await {
-            Ok(text) => text,
+        let (text, eight_bit) = match self.open_text(&task.job).await {
+            Ok(opened) => opened,
             Err(error) => return self.unreadable(task, &error),
         };
         let envelope = task.job.envelope();
         let message = Message {
             sender: &envelope.sender,
             octets: task.job.octets(),
-            eight_bit: envelope.eight_bit,
+            eight_bit,
             utf8_header: envelope.smtputf8 && has_utf8_header(text.first.as_deref()),
         };
         let recipients = task.recipients.iter().filter_map(|&i| envelope.recipients.get(i));
@@ -166,6 +166,17 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Opens the text, and says whether to declare it as eight-bit. Many clients declare all
+    /// their mail so: where the next hop would not take that, the text itself is asked.
+    async fn open_text(&self, job: &Job) -> io::Result<(Text, bool)> {
+        let declared = job.envelope().eight_bit;
+        let eight_bit = match declared && !self.channel.extensions().eight_bit_mime {
+            true => !is_ascii(job).await?,
+            false => declared,
+        };
+        Ok((Text::open(job).await?, eight_bit))
+    }
+
     fn unreadable(&self, task: Task, error: &io::Error) {
         tracing::error!(
             target: "lastpost::relay", queue_id = %task.job.id(), %error,
@@ -175,7 +186,7 @@ impl<'a> Session<'a> {
         self.hop.registrar.conclude_all_soon(task, &verdict);
     }
 
-    /// RFC 3463: each reason has its own code. All are final.
+    /// RFC 3463: each reason has its own code. All are final: nothing is converted.
     fn unsendable(&self, task: Task, reason: Unsendable) {
         let status = match reason {
             Unsendable::TooLarge { .. } => code(5, 3, 4),
@@ -341,6 +352,17 @@ fn unfinished_verdicts(
         None => (index, lost.clone()),
     };
     task.recipients.iter().enumerate().map(judge).collect()
+}
+
+/// Whether the whole text is seven-bit. Reads it.
+async fn is_ascii(job: &Job) -> io::Result<bool> {
+    let mut body = job.body().await?;
+    while let Some(block) = body.next().await? {
+        if !block.is_ascii() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether the header, as far as it lies in the first block, is more than ASCII. A client that

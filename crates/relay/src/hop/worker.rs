@@ -17,7 +17,7 @@ pub(super) async fn work(hop: Arc<Hop>) {
             Ok(connection) => connection,
             Err(failure) => {
                 hop.registrar.stats().connections_failed.increment();
-                hop.note_failure(task, failure);
+                hop.note_failure(task, &failure);
                 return;
             }
         };

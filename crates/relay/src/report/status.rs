@@ -21,11 +21,7 @@ pub(super) fn write(
         out.push_str("Action: failed\r\n");
         let _ = write!(out, "Status: {}\r\n", failure.status);
         if let Some(remote) = &failure.verdict.remote {
-            // The name a person knows it by, without address and port.
-            let name = remote.split('[').next().unwrap_or_default();
-            if !name.is_empty() {
-                let _ = write!(out, "Remote-MTA: dns; {}\r\n", encode::ascii(name));
-            }
+            let _ = write!(out, "Remote-MTA: dns; {}\r\n", encode::ascii(host_of(remote)));
             let text = encode::ascii(&failure.verdict.text);
             field(out, "Diagnostic-Code: smtp;", &text);
         } else {
@@ -33,6 +29,14 @@ pub(super) fn write(
             field(out, "Diagnostic-Code: x-lastpost;", &text);
         }
         let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(place.now));
+    }
+}
+
+/// The name in `host[address]:port` or `host:port`.
+fn host_of(remote: &str) -> &str {
+    match remote.split_once('[') {
+        Some((host, _)) => host,
+        None => remote.rsplit_once(':').map_or(remote, |(host, _)| host),
     }
 }
 

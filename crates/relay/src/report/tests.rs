@@ -151,6 +151,16 @@ fn expired_and_local() {
 }
 
 #[test]
+fn a_hop_that_was_never_reached_is_named_without_its_port() {
+    for (name, host) in [("next.example.net:25", "next.example.net"), ("::1:25", "::1")] {
+        let remote = name.into();
+        let verdict = Verdict::deferred(code(4, 4, 1), "refused").about(&remote);
+        let text = Case { verdict, expired: true, ..Case::default() }.text();
+        assert!(text.contains(&format!("Remote-MTA: dns; {host}\r\n")), "{text}");
+    }
+}
+
+#[test]
 fn eight_bit_header_is_quoted() {
     let start = "Subject: résumé = ok \r\nX: 1\r\n\r\n".as_bytes().to_vec();
     let report = Case { start, ..Case::default() }.compose();

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use address::{ForwardPath, ReversePath};
+use sasl::Credentials;
 use smtp_proto::server::{
-    Action, AuthOffer, Daemon, LoneLf, MailRequest, Parameters, Reply, Session,
+    Action, AuthOffer, Daemon, EndPending, LoneLf, MailPending, MailRequest, Parameters,
+    RecipientPending, Reply, Session, VerifyPending,
 };
 
 /// The rules: `anna` logs in with `secret`; the sender's or recipient's local part decides the
@@ -86,98 +88,115 @@ impl Conversation {
     }
 
     fn step(&mut self) -> bool {
-        let step = self.session.next(&self.input, &mut self.output);
-        self.input.drain(..step.consumed);
+        let Self { session, input, output, asked, .. } = self;
+        let step = session.next(input, output);
+        input.drain(..step.consumed);
         match step.action {
             Action::More => return false,
             Action::Close(reason) => {
-                self.asked.push(format!("close {}", reason.word()));
+                asked.push(format!("close {}", reason.word()));
                 self.closed = true;
                 return false;
             }
             Action::Verify(credentials, pending) => {
-                let password = String::from_utf8_lossy(credentials.password.expose()).into_owned();
-                self.asked.push(format!("verify {} {password}", credentials.login));
-                match (&*credentials.login, &*password) {
-                    ("anna", "secret") => pending.accept(credentials.login, &mut self.output),
-                    ("busy", _) => pending.refuse(&Reply::AUTH_UNAVAILABLE, &mut self.output),
-                    _ => pending.refuse(&Reply::BAD_CREDENTIALS, &mut self.output),
-                }
+                asked.push(verify(&credentials, pending, output));
             }
             Action::StartTls(pending) if self.tls_broken => {
-                pending.refuse(&Reply::TLS_UNAVAILABLE, &mut self.output);
+                pending.refuse(&Reply::TLS_UNAVAILABLE, output);
             }
             Action::StartTls(pending) => {
-                self.asked.push("starttls".into());
-                pending.accept(&mut self.output);
-                self.input.clear();
+                asked.push("starttls".into());
+                pending.accept(output);
+                input.clear();
             }
-            Action::Mail(request, pending) => {
-                let by = match (pending.login(), pending.failed_auth()) {
-                    (Some(login), _) => format!("by {login}"),
-                    (None, true) => "after failed auth".into(),
-                    (None, false) => "by nobody".into(),
-                };
-                let hello = pending.hello();
-                let verb = if hello.is_extended() { "ehlo" } else { "helo" };
-                self.asked.push(format!("mail {} {by}, {verb} {}", shown(&request), hello.name()));
-                match refusal_of_sender(&request.sender) {
-                    Some(reply) => pending.refuse(&reply, &mut self.output),
-                    None => {
-                        let sender = request.sender.to_string();
-                        let envelope = Envelope { sender, recipients: Vec::new() };
-                        pending.accept(envelope, &mut self.output);
-                    }
-                }
-            }
-            Action::Recipient(request, mut pending) => {
-                self.asked.push(format!("rcpt {}", request.path));
-                match &request.path {
-                    ForwardPath::Mailbox(mailbox) if mailbox.local() == "nobody" => {
-                        let reply = Reply::fixed(550, "5.1.1", "No such recipient");
-                        pending.refuse(&reply, &mut self.output);
-                    }
-                    path => {
-                        pending.envelope().recipients.push(path.to_string());
-                        pending.accept(&mut self.output);
-                    }
-                }
+            Action::Mail(request, pending) => asked.push(mail(&request, pending, output)),
+            Action::Recipient(request, pending) => {
+                asked.push(format!("rcpt {}", request.path));
+                recipient(&request.path, pending, output);
             }
             Action::Data(pending) if pending.envelope().sender.starts_with("<full@") => {
-                pending.refuse(&Reply::STORAGE_FULL, &mut self.output);
+                pending.refuse(&Reply::STORAGE_FULL, output);
             }
             Action::Data(pending) => {
-                let begin = |envelope| Message { envelope, text: Vec::new() };
-                pending.accept(begin, &mut self.output);
+                pending.accept(|envelope| Message { envelope, text: Vec::new() }, output);
             }
             Action::Body(mut body) => {
                 let mut block = Vec::new();
-                let taken = body.read(&self.input, &mut block);
+                let taken = body.read(input, &mut block);
                 body.message().text.extend_from_slice(&block);
-                self.input.drain(..taken);
+                input.drain(..taken);
             }
             Action::EndOfData(message, pending) => {
-                let Message { envelope, text } = message;
-                assert_eq!(pending.octets(), text.len() as u64);
-                self.asked.push(format!(
-                    "message {} to {}: {}",
-                    envelope.sender,
-                    envelope.recipients.join(" "),
-                    text.escape_ascii()
-                ));
-                if envelope.sender.starts_with("<late@") {
-                    pending.refuse(&Reply::LOCAL_ERROR, &mut self.output);
-                } else {
-                    self.accepted += 1;
-                    pending.accept(format_args!("q{}", self.accepted), &mut self.output);
-                }
+                asked.push(end_of_data(message, pending, &mut self.accepted, output));
             }
             Action::Rejected(message, flaw) => {
-                self.asked.push(format!("rejected {} {}", message.envelope.sender, flaw.word()));
+                asked.push(format!("rejected {} {}", message.envelope.sender, flaw.word()));
             }
         }
         true
     }
+}
+
+fn verify(
+    credentials: &Credentials,
+    pending: VerifyPending<'_, Rules>,
+    output: &mut Vec<u8>,
+) -> String {
+    let password = String::from_utf8_lossy(credentials.password.expose());
+    match (&*credentials.login, &*password) {
+        ("anna", "secret") => pending.accept("anna".into(), output),
+        ("busy", _) => pending.refuse(&Reply::AUTH_UNAVAILABLE, output),
+        _ => pending.refuse(&Reply::BAD_CREDENTIALS, output),
+    }
+    format!("verify {} {password}", credentials.login)
+}
+
+fn mail(request: &MailRequest, pending: MailPending<'_, Rules>, output: &mut Vec<u8>) -> String {
+    let by = match (pending.login(), pending.failed_auth()) {
+        (Some(login), _) => format!("by {login}"),
+        (None, true) => "after failed auth".into(),
+        (None, false) => "by nobody".into(),
+    };
+    let hello = pending.hello();
+    let verb = if hello.is_extended() { "ehlo" } else { "helo" };
+    let asked = format!("mail {} {by}, {verb} {}", shown(request), hello.name());
+    match refusal_of_sender(&request.sender) {
+        Some(reply) => pending.refuse(&reply, output),
+        None => {
+            let sender = request.sender.to_string();
+            pending.accept(Envelope { sender, recipients: Vec::new() }, output);
+        }
+    }
+    asked
+}
+
+fn recipient(path: &ForwardPath, mut pending: RecipientPending<'_, Rules>, output: &mut Vec<u8>) {
+    match path {
+        ForwardPath::Mailbox(mailbox) if mailbox.local() == "nobody" => {
+            pending.refuse(&Reply::fixed(550, "5.1.1", "No such recipient"), output);
+        }
+        path => {
+            pending.envelope().recipients.push(path.to_string());
+            pending.accept(output);
+        }
+    }
+}
+
+fn end_of_data(
+    message: Message,
+    pending: EndPending<'_, Rules>,
+    accepted: &mut u32,
+    output: &mut Vec<u8>,
+) -> String {
+    let Message { envelope: Envelope { sender, recipients }, text } = message;
+    assert_eq!(pending.octets(), text.len() as u64);
+    if sender.starts_with("<late@") {
+        pending.refuse(&Reply::LOCAL_ERROR, output);
+    } else {
+        *accepted += 1;
+        pending.accept(format_args!("q{accepted}"), output);
+    }
+    format!("message {sender} to {}: {}", recipients.join(" "), text.escape_ascii())
 }
 
 fn shown(request: &MailRequest) -> String {

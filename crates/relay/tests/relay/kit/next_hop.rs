@@ -1,5 +1,6 @@
 //! A next hop on a port of 127.0.0.1: a polite SMTP server unless its script says otherwise.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -77,7 +78,8 @@ struct Record {
     connections: usize,
     open: usize,
     open_max: usize,
-    commands: Vec<String>,
+    /// How often each command came.
+    commands: HashMap<String, usize>,
     messages: Vec<Received>,
 }
 
@@ -153,7 +155,8 @@ impl NextHop {
 
     /// How many commands began with `verb`.
     pub(crate) fn heard(&self, verb: &str) -> usize {
-        lock(&self.record).commands.iter().filter(|line| line.starts_with(verb)).count()
+        let record = lock(&self.record);
+        record.commands.iter().filter(|(line, _)| line.starts_with(verb)).map(|(_, n)| n).sum()
     }
 }
 
@@ -260,8 +263,9 @@ impl Session<'_> {
     async fn answer(&mut self, command: &str, polite: &str) -> io::Result<Option<u8>> {
         let times = {
             let mut record = lock(self.record);
-            record.commands.push(command.to_owned());
-            record.commands.iter().filter(|earlier| *earlier == command).count()
+            let times = record.commands.entry(command.to_owned()).or_default();
+            *times += 1;
+            *times
         };
         let seen = Seen { connection: self.number, command, times };
         let reply = match (self.options.script)(&seen) {

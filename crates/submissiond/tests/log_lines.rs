@@ -1,0 +1,87 @@
+//! What an administrator reads: one line for each happening, and nothing in it that a client
+//! could forge. One test alone, for the log is the process's.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+#[allow(dead_code)]
+mod kit;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use kit::{LEGACY, WRONG_PASSWORD, start};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    fn with(&self, words: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
+    }
+}
+
+#[tokio::test]
+async fn one_line_for_each_happening() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).init();
+    let daemon = start(LEGACY).await;
+
+    let mut client = daemon.client("legacy").await;
+    client.reply().await;
+    client.send(b"EHLO x\x1b[2J\" rip=198.51.100.1\r\n").await;
+    client.reply().await;
+    client.expect("MAIL FROM:<\"a b=c\"@example.net>", "530 5.7.0").await;
+    client.expect(WRONG_PASSWORD, "535 5.7.8").await;
+    client.expect(kit::ANNAS_PASSWORD, "235 2.7.0").await;
+    let forged = "From: boss@example.net\r\n\r\n";
+    client.submit("anna@example.net", &["x@example.org"], forged).await;
+    let text = "From: anna@example.net\r\n\r\nHi\r\n";
+    let reply = client.submit("anna@example.net", &["x@example.org"], text).await;
+    let queue_id = reply.rsplit(' ').next().unwrap();
+    client.expect("QUIT", "221 2.0.0").await;
+    assert!(client.is_closed().await);
+
+    let refused = lines.with("sender refused");
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].contains(r#"reason="no-authority" code=530 rip=127.0.0.1"#), "{refused:?}");
+    assert!(refused[0].contains(r#"sender="<\"a b=c\"@example.net>""#), "{refused:?}");
+    assert!(refused[0].contains(r#"helo="x?[2J\" rip=198.51.100.1""#), "{refused:?}");
+    assert_eq!(lines.with("login failed").len(), 1);
+    assert!(lines.with("login failed")[0].contains("rip=127.0.0.1"));
+    assert_eq!(lines.with("login succeeded").len(), 1);
+    let refused = lines.with("message refused");
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].contains(r#"reason="message-refused" code=550"#), "{refused:?}");
+    let accepted = lines.with("message accepted");
+    assert_eq!(accepted.len(), 1);
+    for words in [
+        &format!("queue_id={queue_id}"),
+        r#"account="anna@example.net" authority="smtp-auth" rip=127.0.0.1"#,
+        "recipients=1",
+        r#"listener="legacy""#,
+    ] {
+        assert!(accepted[0].contains(words), "{words}: {accepted:?}");
+    }
+    let ended = lines.with("disconnected");
+    assert_eq!(ended.len(), 1);
+    let counts = r#"counts="ehlo=1 auth=1/2 mail=2/3 rcpt=2 data=1/2 quit=1 commands=8/11""#;
+    assert!(ended[0].contains(r#"reason="quit""#) && ended[0].contains(counts), "{ended:?}");
+    for secret in ["secret", "AGFubm", "wrong"] {
+        let found: Vec<_> =
+            lines.with(secret).into_iter().filter(|l| !l.contains("wrong-password")).collect();
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
