@@ -1,17 +1,18 @@
 //! Both daemons in this process, with a clock and a next hop that belong to the test.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auth::ManualClock;
 use lastpost::config::Config;
+use lastpost::control::ControlClient;
 use lastpost::demo::sink::{Received, Sink};
 use lastpost::service::{Role, Service};
 use tokio::runtime::Runtime;
 
+use crate::installation::{maildir, write_installation};
 use crate::{Talk, eventually};
 
 /// One account of the house.
@@ -32,8 +33,10 @@ pub struct Plan {
     pub begins: &'static str,
     /// The accounts.
     pub customers: Vec<Customer>,
-    /// The text of `pop-before-smtp.toml`; without it there is no bridge.
-    pub bridge: Option<String>,
+    /// Who may let a message in on the legacy port, in this order.
+    pub legacy_authorities: Vec<&'static str>,
+    /// Files that lie beside `lastpost.toml`: name and text.
+    pub files: Vec<(&'static str, String)>,
     /// Whether connections to the plain listeners begin with a PROXY header from 127.0.0.1.
     pub proxied: bool,
     /// Further lines for `[submission]`.
@@ -59,19 +62,12 @@ impl Default for Plan {
                     aliases: &[],
                 },
             ],
-            bridge: None,
+            legacy_authorities: vec!["smtp-auth"],
+            files: Vec::new(),
             proxied: false,
             submission: "",
             pop3: "",
         }
-    }
-}
-
-impl Plan {
-    /// The same with a bridge.
-    #[must_use]
-    pub fn with_bridge(self, bridge: &str) -> Self {
-        Self { bridge: Some(bridge.to_owned()), ..self }
     }
 }
 
@@ -130,7 +126,7 @@ impl House {
             Config::load(&self.path("lastpost.toml")).unwrap_or_else(|error| panic!("{error}"));
         let clock: Arc<ManualClock> = Arc::clone(&self.clock);
         let service = self.runtime.block_on(Service::start(config, Role::Both, clock));
-        self.service = Some(service.unwrap_or_else(|error| panic!("{error}")));
+        self.service = Some(service.unwrap_or_else(|error| panic!("{error:?}")));
     }
 
     fn stop(&mut self) {
@@ -226,11 +222,24 @@ impl House {
         self.logged_in(login, from).expect("QUIT", "+OK");
     }
 
+    /// A client of the legacy port at `from` that has said `EHLO helo`.
+    #[must_use]
+    pub fn greeted(&self, from: IpAddr, helo: &str) -> Talk {
+        let mut talk = self.client("legacy", from);
+        talk.expect(&format!("EHLO {helo}"), "250");
+        talk
+    }
+
     /// The reply to `MAIL FROM` of a client without password at `from`.
     #[must_use]
     pub fn mail_from(&self, sender: &str, from: IpAddr) -> String {
-        let mut talk = self.client("legacy", from);
-        talk.expect("EHLO customer.example", "250");
+        self.mail_from_named(sender, from, "customer.example")
+    }
+
+    /// The same of a client that calls itself `helo`.
+    #[must_use]
+    pub fn mail_from_named(&self, sender: &str, from: IpAddr, helo: &str) -> String {
+        let mut talk = self.greeted(from, helo);
         let reply = talk.ask(&format!("MAIL FROM:<{sender}>"));
         talk.expect("QUIT", "221");
         reply
@@ -239,19 +248,29 @@ impl House {
     /// A client without password at `from` sends a small message; the last reply.
     #[must_use]
     pub fn send(&self, sender: &str, from: IpAddr) -> String {
-        let mut talk = self.client("legacy", from);
-        talk.expect("EHLO customer.example", "250");
+        self.send_named(sender, from, "customer.example")
+    }
+
+    /// The same of a client that calls itself `helo`.
+    #[must_use]
+    pub fn send_named(&self, sender: &str, from: IpAddr, helo: &str) -> String {
+        let mut talk = self.greeted(from, helo);
         let reply = talk.ask(&format!("MAIL FROM:<{sender}>"));
         if !reply.starts_with("250") {
             return reply;
         }
         talk.expect("RCPT TO:<friend@elsewhere.example>", "250");
-        talk.expect("DATA", "354");
-        talk.send(&format!("From: <{sender}>"));
-        talk.send("Subject: hello");
-        talk.send("");
-        talk.send("text");
-        talk.ask(".")
+        talk.message(sender)
+    }
+
+    /// Asks the running service as the command line does.
+    ///
+    /// # Panics
+    /// If its token cannot be read.
+    #[must_use]
+    pub fn control(&self) -> ControlClient {
+        let token = self.path("state").join("control.token");
+        ControlClient::new(self.address("control"), &token).expect("the control token")
     }
 
     /// Waits until the next hop has `count` messages.
@@ -268,18 +287,6 @@ impl House {
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-
-    /// Replaces the bridge's file and reloads, as `lastpost reload` does.
-    ///
-    /// # Errors
-    /// What the admin reads.
-    ///
-    /// # Panics
-    /// If the file cannot be written.
-    pub fn reload_bridge(&self, text: &str) -> Result<(), String> {
-        std::fs::write(self.path("pop-before-smtp.toml"), text).expect("written");
-        self.service().controls().reload().map(|_| ())
-    }
 }
 
 impl Drop for House {
@@ -289,113 +296,4 @@ impl Drop for House {
             self.runtime.block_on(sink.stop());
         }
     }
-}
-
-fn maildir(directory: &Path, login: &str) -> PathBuf {
-    directory.join("mail").join(login).join("Maildir")
-}
-
-/// Cheap hashes: the tests are not about their cost.
-fn hash(password: &str) -> String {
-    let cost = auth::Argon2Params::new(64, 1, 1).expect("a cost");
-    let hash = auth::hash_new(password.as_bytes(), &cost).expect("a hash");
-    hash.to_field().to_string()
-}
-
-fn write_installation(directory: &Path, plan: &Plan, next_hop: SocketAddr) {
-    let mut users = String::new();
-    for customer in &plan.customers {
-        let maildir = maildir(directory, customer.login);
-        maildrop::create(&maildir).expect("a Maildir");
-        let mut addresses = vec![customer.login];
-        addresses.extend_from_slice(customer.aliases);
-        let _ = writeln!(
-            users,
-            "{}:{}::::{}::addresses={}",
-            customer.login,
-            hash(customer.password),
-            maildir.parent().expect("a home").display(),
-            addresses.join(",")
-        );
-    }
-    let made =
-        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-    let write =
-        |name: &str, text: &str| std::fs::write(directory.join(name), text).expect("written");
-    write("users", &users);
-    write("certificate.pem", &made.cert.pem());
-    write("key.pem", &made.signing_key.serialize_pem());
-    write("lastpost.toml", &config(plan, next_hop));
-    if let Some(bridge) = &plan.bridge {
-        write("pop-before-smtp.toml", bridge);
-    }
-}
-
-/// The configuration: every listener on a port of the system's choice.
-fn config(plan: &Plan, next_hop: SocketAddr) -> String {
-    let proxied = plan.proxied;
-    let proxies = if proxied { "trusted_proxies = [\"127.0.0.1/32\"]\n" } else { "" };
-    let legacy = if plan.bridge.is_some() {
-        "[\"smtp-auth\", \"pop-before-smtp\"]"
-    } else {
-        "[\"smtp-auth\"]"
-    };
-    format!(
-        r#"hostname = "mail.lastpost.example"
-data_directory = "state"
-
-[tls]
-certificate = "certificate.pem"
-key = "key.pem"
-
-[accounts]
-passwd_file = "users"
-
-[auth]
-argon2_memory_kib = 64
-argon2_passes = 1
-failure_delay = "0s"
-failure_delay_max = "0s"
-
-[pop3]
-{proxies}{pop3}
-[[pop3.listen]]
-
-address = "127.0.0.1:0"
-proxy_protocol = {proxied}
-[[pop3.listen]]
-
-address = "127.0.0.1:0"
-tls = "implicit"
-
-[submission]
-{proxies}{submission}
-[[submission.listen]]
-name = "legacy"
-address = "127.0.0.1:0"
-proxy_protocol = {proxied}
-authorities = {legacy}
-[[submission.listen]]
-name = "submission"
-address = "127.0.0.1:0"
-authorities = ["smtp-auth"]
-[[submission.listen]]
-name = "submissions"
-address = "127.0.0.1:0"
-tls = "implicit"
-authorities = ["smtp-auth"]
-
-[spool]
-directory = "spool"
-segment_size = "4MiB"
-free_space_min = 0
-
-[relay]
-local_domains = ["open.example", "closed.example"]
-[relay.next_hop]
-address = "{next_hop}"
-"#,
-        pop3 = plan.pop3,
-        submission = plan.submission,
-    )
 }

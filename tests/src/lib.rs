@@ -1,7 +1,9 @@
 //! The kit of the integration tests: a whole house on ports of the system's choice, with a
 //! clock that the test moves, a next hop that remembers, and clients on any loopback address.
 
+mod bridge; // retire
 mod house;
+mod installation;
 mod process;
 mod talk;
 mod tls;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use rustls::pki_types::ServerName;
 use socket2::{Domain, Socket, Type};
 
@@ -161,6 +162,23 @@ impl Talk {
         let reply = self.reply();
         assert!(reply.starts_with(begins), "expected {begins:?} at the end of:\n{}", self.said);
         reply
+    }
+
+    /// Logs in by AUTH PLAIN; the last reply.
+    pub fn auth_plain(&mut self, login: &str, password: &str) -> String {
+        let plain =
+            base64::engine::general_purpose::STANDARD.encode(format!("\0{login}\0{password}"));
+        self.ask(&format!("AUTH PLAIN {plain}"))
+    }
+
+    /// Sends `DATA` and a small message that says it is `from`; the last reply.
+    pub fn message(&mut self, from: &str) -> String {
+        self.expect("DATA", "354");
+        self.send(&format!("From: <{from}>"));
+        self.send("Subject: hello");
+        self.send("");
+        self.send("text");
+        self.ask(".")
     }
 
     /// Reads the lines of a multi-line POP3 answer, unstuffed, without the final dot.

@@ -68,7 +68,10 @@ impl<K: Hash + Eq + Copy, V: Copy + Default> BoundedTable<K, V> {
     /// How many keys are remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        let count = |s: &Mutex<Generations<K, V>>| lock(s).young.len() + lock(s).old.len();
+        let count = |shard: &Mutex<Generations<K, V>>| {
+            let shard = lock(shard);
+            shard.young.len() + shard.old.len()
+        };
         self.shards.iter().map(count).sum()
     }
 

@@ -237,7 +237,7 @@ impl Source {
         let before = Stamp::of_open(&file).map_err(failed)?;
         let rules = Rules { default_domain, maildir: &self.maildir };
         let mut listing = passwd_file::read(BufReader::new(&file), path, &rules)?;
-        if Stamp::of_open(&file).map_err(failed)? != before {
+        if !Stamp::of_open(&file).map_err(failed)?.has_content_of(&before) {
             return Err(AccountsError::Changing { file: path.clone() });
         }
         if before.is_world_readable() {

@@ -157,7 +157,9 @@ impl PasswdEditor {
             let line = u32::try_from(line + 1).unwrap_or(u32::MAX);
             return Err(EditError::Exists { file: self.path.clone(), line, key: new.key.clone() });
         }
+        let at = self.lines.len();
         let line = lines::render(new)?;
+        self.check(at, &line, &new.key)?;
         let end: &[u8] = match self.lines.last_mut() {
             Some(last) if last.ends_with(b"\r\n") => b"\r\n",
             Some(last) if !last.ends_with(b"\n") => {
@@ -166,8 +168,7 @@ impl PasswdEditor {
             }
             _ => b"\n",
         };
-        let at = self.lines.len();
-        self.put(at, line, end, &new.key)?;
+        self.lines.push(lines::joined(&line, end));
         self.positions.insert(new.key.clone(), at);
         Ok(())
     }
@@ -179,7 +180,7 @@ impl PasswdEditor {
     pub fn set_password(&mut self, key: &AccountKey, hash: &StoredHash) -> Result<(), EditError> {
         let (at, line, end) = self.line(key)?;
         lines::check_hash(hash)?;
-        self.put(at, lines::with_hash(&line, hash), end, key)
+        self.put(at, &lines::with_hash(&line, hash), end, key)
     }
 
     /// Disables an account or enables it again.
@@ -190,7 +191,7 @@ impl PasswdEditor {
         let (at, line, end) = self.line(key)?;
         let changed = lines::with_disabled(&line, disabled)
             .ok_or_else(|| EditError::NoPassword { key: key.clone() })?;
-        self.put(at, changed, end, key)
+        self.put(at, &changed, end, key)
     }
 
     /// Writes the table: into a new file beside the old one, with its mode and owner, synced
@@ -253,26 +254,28 @@ impl PasswdEditor {
         Ok((at, Zeroizing::new(text.to_owned()), end))
     }
 
-    /// Puts a line in its place, if it reads as one of `key`.
+    /// Puts a line in the place of another, if it reads as one of `key`.
     fn put(
         &mut self,
         at: usize,
-        line: Zeroizing<String>,
+        line: &str,
         end: &[u8],
         key: &AccountKey,
     ) -> Result<(), EditError> {
+        self.check(at, line, key)?;
+        if let Some(place) = self.lines.get_mut(at) {
+            *place = lines::joined(line, end);
+        }
+        Ok(())
+    }
+
+    /// Whether a line reads as one of `key`.
+    fn check(&self, at: usize, line: &str, key: &AccountKey) -> Result<(), EditError> {
         let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
         let found = passwd_file::parse_line(line.as_bytes(), &self.rules())
             .map_err(|problem| AccountsError::line(&self.path, number, problem))?;
         if found.is_none_or(|found| found.account.key() != key) {
             return Err(EditError::Unknown { file: self.path.clone(), key: key.clone() });
-        }
-        let mut octets = Zeroizing::new(Vec::with_capacity(line.len() + end.len()));
-        octets.extend_from_slice(line.as_bytes());
-        octets.extend_from_slice(end);
-        match self.lines.get_mut(at) {
-            Some(place) => *place = octets,
-            None => self.lines.push(octets),
         }
         Ok(())
     }

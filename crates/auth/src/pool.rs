@@ -210,3 +210,43 @@ impl Shared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cheap;
+
+    fn source() -> Source {
+        Source::from(std::net::IpAddr::from([192, 0, 2, 1]))
+    }
+
+    #[tokio::test]
+    async fn threads_verify_and_end_with_the_pool() {
+        let pool = Pool::new(3, 8).unwrap();
+        let target = Target::Decoy(Arc::new(cheap("right")));
+        for (password, fits) in [("right", true), ("wrong", false)] {
+            let secret = Secret::from(password);
+            let verified = pool.verify(source(), Standing::Unknown, target.clone(), &secret).await;
+            assert_eq!(verified, Ok(fits));
+        }
+        assert_eq!((pool.hashes(), pool.running_peak(), pool.waiting()), (2, 1, 0));
+        let shared = Arc::downgrade(&pool.shared);
+        drop(pool);
+        let ended = async {
+            while shared.strong_count() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("a thread goes on");
+    }
+
+    #[tokio::test]
+    async fn a_pool_without_room_says_so_at_once() {
+        let pool = Pool::new(1, 0).unwrap();
+        let target = Target::Decoy(Arc::new(cheap("right")));
+        let secret = Secret::from("right");
+        let verified = pool.verify(source(), Standing::Known, target, &secret).await;
+        assert_eq!(verified, Err(PoolError::Full));
+        assert_eq!(pool.hashes(), 0);
+    }
+}

@@ -1,6 +1,8 @@
 //! The table of a whole provider: 100,000 accounts, in time and memory. Alone in its program,
 //! so that the memory it measures is its own.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 

@@ -71,8 +71,8 @@ pub enum LedgerError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The writer did not answer in time.
-    #[error("the ledger's writer does not answer")]
+    /// The writer could not write everything in time.
+    #[error("the ledger could not be written in time")]
     Stuck,
 }
 
@@ -165,7 +165,7 @@ impl Ledger {
     /// Waits until everything recorded before is in the file. Blocks at most `patience`.
     ///
     /// # Errors
-    /// [`LedgerError::Stuck`] after that.
+    /// [`LedgerError::Stuck`] after that, or if the file cannot be written.
     pub fn flush(&self, patience: Duration) -> Result<(), LedgerError> {
         let deadline = Instant::now() + patience;
         let queue = self.inner.queue.as_ref().ok_or(LedgerError::Stuck)?;
@@ -180,7 +180,10 @@ impl Ledger {
             std::thread::sleep(Duration::from_millis(1));
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        wait.recv_timeout(left).map_err(|_| LedgerError::Stuck)
+        match wait.recv_timeout(left) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(LedgerError::Stuck),
+        }
     }
 
     /// What the file says about each account. Blocks.

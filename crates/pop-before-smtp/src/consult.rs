@@ -1,6 +1,5 @@
 //! The consult: may this attempt send by one of the grants of its address? A pure function.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use address::AccountKey;
@@ -31,7 +30,8 @@ pub enum Verdict<'a> {
     Refuse(Refused, Option<(&'a Candidate, Decision<'a>)>),
 }
 
-/// May `attempt` send by one of `candidates`?
+/// May `attempt` send by one of `candidates`, the grants of its address? No two of them are
+/// of the same account.
 ///
 /// The order: excluded network, live grant, owner of the sender, phase, brownout, sharing,
 /// HELO pin, quotas. `helo` is the mark of the attempt's HELO, see
@@ -68,10 +68,7 @@ pub fn consult<'a>(
     let owns = |candidate: &&Candidate| {
         candidate.account.as_ref().is_some_and(|account| account.owns(sender))
     };
-    let shared = {
-        let accounts: HashSet<_> = live().map(|candidate| &candidate.grant.account).collect();
-        accounts.len() > usize::from(policy.accounts_per_address)
-    };
+    let shared = live().count() > usize::from(policy.accounts_per_address);
     // Several accounts may own one address: the first that may send does.
     let mut refused = None;
     for candidate in live().filter(owns) {

@@ -152,9 +152,11 @@ impl Refused {
                 ends_on(*ends)
             ),
             Self::NullSender => "Without authentication a sender address is needed.".to_owned(),
-            Self::SenderNotOwned => "No authentication, and whoever fetched mail from your \
-                                     address may not send as this sender."
-                .to_owned(),
+            Self::SenderNotOwned => format!(
+                "No authentication, and nobody who may send as this sender fetched mail from your \
+                 address within {}: if it is yours, fetch your mail, then send again.",
+                in_words(wording.window)
+            ),
             Self::Closed { since, early } => {
                 let whom = if *early { " has been closed for this account" } else { " ended" };
                 let when = match (since, early) {

@@ -29,7 +29,7 @@ impl Bridge {
             Verdict::Allow(candidate, decision) => {
                 self.allow(&config, candidate, &decision, attempt, helo)
             }
-            Verdict::Refuse(Refused::NoGrant { .. }, _) => self.refuse_stranger(&config, attempt),
+            Verdict::Refuse(refused, None) => self.refuse_stranger(&config, attempt, refused),
             Verdict::Refuse(refused, near) => {
                 if let Some((candidate, decision)) = near {
                     self.record_refusal(attempt, &candidate.grant.account, &decision, refused);
@@ -73,7 +73,9 @@ impl Bridge {
         let reserved = match self.window.reserve(grant, &policy.quota, pin) {
             Ok(reserved) => reserved,
             // It was revoked, evicted or used up since it was looked at.
-            Err(Unreserved::Gone) => return self.refuse_stranger(config, attempt),
+            Err(Unreserved::Gone) => {
+                return self.refuse_stranger(config, attempt, Refused::NoGrant { ends: None });
+            }
             Err(Unreserved::Helo) => return refuse(Refused::HeloChanged),
             Err(Unreserved::Messages) => {
                 return refuse(Refused::MessageQuota { limit: policy.quota.messages });
@@ -100,25 +102,35 @@ impl Bridge {
         Ruling::Allow(Allowance { account, recipients_max: Some(u32::from(reserved)) })
     }
 
-    /// Refuses somebody without a grant, in the words of his own phase if the sender is a
-    /// customer's. For a sender that is nobody's the schedule answers as for an account of
-    /// that name, so that the reply does not tell the two apart more than it must.
-    fn refuse_stranger(&self, config: &BridgeConfig, attempt: &Attempt<'_>) -> Ruling {
-        let Some(sender) = attempt.sender.mailbox() else {
-            return self.refuse(config, attempt, Refused::NoGrant { ends: None });
+    /// Refuses somebody who has no grant here. If the phase of the sender's owner refuses him,
+    /// he reads that, for fetching mail would not help. For a sender that is nobody's the
+    /// schedule answers as for an account of that name, so that the reply does not tell the
+    /// two apart more than it must.
+    fn refuse_stranger(
+        &self,
+        config: &BridgeConfig,
+        attempt: &Attempt<'_>,
+        refused: Refused,
+    ) -> Ruling {
+        let lacks_grant = matches!(refused, Refused::NoGrant { .. } | Refused::SenderNotOwned);
+        let Some(sender) = attempt.sender.mailbox().filter(|_| lacks_grant) else {
+            return self.refuse(config, attempt, refused);
+        };
+        let in_words_of = |account: &AccountKey| {
+            let words = without_grant(&config.schedule, account, attempt);
+            match (refused, words) {
+                (Refused::SenderNotOwned, Refused::NoGrant { .. }) => refused,
+                _ => words,
+            }
         };
         let owner = self.directory.owners(sender).into_iter().next();
-        let refused = match &owner {
-            Some(owner) => without_grant(&config.schedule, owner.key(), attempt),
-            None => match AccountKey::parse(&sender.to_string(), None) {
-                Ok(name) => without_grant(&config.schedule, &name, attempt),
-                Err(_) => Refused::NoGrant { ends: None },
-            },
+        let Some(owner) = owner else {
+            let name = AccountKey::parse(&sender.to_string(), None);
+            return self.refuse(config, attempt, name.map_or(refused, |name| in_words_of(&name)));
         };
-        if let Some(owner) = owner {
-            let decision = config.schedule.phase_of(owner.key(), attempt.at.wall);
-            self.record_refusal(attempt, owner.key(), &decision, refused);
-        }
+        let refused = in_words_of(owner.key());
+        let decision = config.schedule.phase_of(owner.key(), attempt.at.wall);
+        self.record_refusal(attempt, owner.key(), &decision, refused);
         self.refuse(config, attempt, refused)
     }
 

@@ -260,6 +260,9 @@ fn the_ledger_has_every_use_and_every_refusal_of_a_known_customer() {
         ("bob@brown.example", HOME),
         ("carol@closed.example", ELSEWHERE),
         ("dave@open.example", ELSEWHERE),
+        // Behind an address where others fetched: refused all the same, and counted.
+        ("carol@closed.example", HOME),
+        ("dave@open.example", HOME),
         // Strangers are in the log, not in the ledger: anybody can be one at any rate.
         ("stranger@elsewhere.example", ELSEWHERE),
         ("stranger@elsewhere.example", HOME),
@@ -300,13 +303,16 @@ fn the_ledger_has_every_use_and_every_refusal_of_a_known_customer() {
         [
             ("alice@open.example", "open", Phase::Open, Reliance::LegacyOnly, 2, 0),
             ("bob@brown.example", "brown", Phase::Brownout, Reliance::RefusedOnly, 0, 1),
-            ("carol@closed.example", "closed", Phase::Closed, Reliance::RefusedOnly, 0, 1),
+            ("carol@closed.example", "closed", Phase::Closed, Reliance::RefusedOnly, 0, 2),
             ("dave@notice.example", "notice", Phase::Notice, Reliance::ModernOnly, 0, 0),
-            ("dave@open.example", "open", Phase::Open, Reliance::RefusedOnly, 0, 1),
+            ("dave@open.example", "open", Phase::Open, Reliance::RefusedOnly, 0, 2),
         ]
     );
     assert_eq!(report.accounts[1].reasons, ["brownout"]);
-    assert_eq!(report.accounts[4].reasons, ["no-grant"]);
+    assert_eq!(report.accounts[2].reasons, ["closed"]);
+    let mut reasons = report.accounts[4].reasons.clone();
+    reasons.sort();
+    assert_eq!(reasons, ["no-grant", "sender-not-owned"]);
 }
 
 #[test]

@@ -41,16 +41,18 @@ async fn login(isp: &Provider, publisher: &RemotePublisher, name: &str) -> Durat
     begin.elapsed()
 }
 
-/// A login may be held up for 50 ms; the machine may be busy.
-const HELD_UP_MAX: Duration = Duration::from_millis(250);
-/// What "at once" means on a busy machine.
-const AT_ONCE: Duration = Duration::from_millis(40);
+/// How long a login waits at most.
+const BOUND: Duration = Duration::from_millis(50);
+/// The same on a busy machine.
+const BOUND_WHEN_BUSY: Duration = Duration::from_millis(500);
+/// For tests that are about the grant and not about the wait.
+const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_grant_is_there_when_the_login_returns_a_thousand_times() {
     let isp = Provider::with("");
     let mut receiver = receive(&isp);
-    let publisher = RemotePublisher::start(&socket(&isp));
+    let publisher = RemotePublisher::start_with_patience(&socket(&isp), LONG);
     for n in 0..1_000 {
         if n % 250 == 200 {
             // Killed and started again: the very next login is there again.
@@ -70,7 +72,8 @@ async fn a_grant_is_there_when_the_login_returns_a_thousand_times() {
 async fn many_logins_share_the_connection() {
     let isp = Arc::new(Provider::with("sharing.accounts_per_address = 100"));
     let receiver = receive(&isp);
-    let publisher = Arc::new(RemotePublisher::start(&socket(&isp)));
+    let publisher = RemotePublisher::start_with_patience(&socket(&isp), LONG);
+    let publisher = Arc::new(publisher);
     let mut logins = tokio::task::JoinSet::new();
     for n in 0..50 {
         let (isp, publisher) = (Arc::clone(&isp), Arc::clone(&publisher));
@@ -91,19 +94,20 @@ async fn many_logins_share_the_connection() {
 async fn an_absent_receiver_holds_nobody_up() {
     let isp = Provider::with("");
     let publisher = RemotePublisher::start(&socket(&isp));
-    for _ in 0..100 {
-        let held_up = login(&isp, &publisher, "alice@open.example").await;
-        assert!(held_up < HELD_UP_MAX, "{held_up:?}");
-    }
-    assert_eq!(publisher.counts().unsent, 100);
     let begin = Instant::now();
-    for _ in 0..100 {
-        login(&isp, &publisher, "alice@open.example").await;
+    for _ in 0..200 {
+        let held_up = login(&isp, &publisher, "alice@open.example").await;
+        assert!(held_up < BOUND_WHEN_BUSY, "{held_up:?}");
     }
-    assert!(begin.elapsed() < 100 * AT_ONCE, "{:?}", begin.elapsed());
+    // None of them waited for the bound.
+    assert!(begin.elapsed() < 200 * BOUND / 2, "{:?}", begin.elapsed());
+    let counts = publisher.counts();
+    assert_eq!((counts.acknowledged, counts.unsent + counts.late), (0, 200));
     // It comes up: the next login is published.
+    let patient = RemotePublisher::start_with_patience(&socket(&isp), LONG);
+    login(&isp, &patient, "alice@open.example").await;
     let receiver = receive(&isp);
-    login(&isp, &publisher, "alice@open.example").await;
+    login(&isp, &patient, "alice@open.example").await;
     assert_eq!(isp.outcome("alice@open.example", HOME), "allowed");
     stop(receiver).await;
 }
@@ -121,15 +125,17 @@ async fn a_receiver_that_never_answers_holds_up_the_first_login_alone() {
     });
     let publisher = RemotePublisher::start(&path);
     let first = login(&isp, &publisher, "alice@open.example").await;
-    assert!((Duration::from_millis(45)..HELD_UP_MAX).contains(&first), "{first:?}");
+    assert!((BOUND * 9 / 10..BOUND_WHEN_BUSY).contains(&first), "{first:?}");
     // For three seconds, across a reconnection.
     let begin = Instant::now();
-    let mut slowest = Duration::ZERO;
+    let mut held_up = Vec::new();
     while begin.elapsed() < Duration::from_secs(3) {
-        slowest = slowest.max(login(&isp, &publisher, "alice@open.example").await);
+        held_up.push(login(&isp, &publisher, "alice@open.example").await);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(slowest < AT_ONCE, "{slowest:?}");
+    // A busy machine may hold up a few by itself.
+    let slow = held_up.iter().filter(|held_up| **held_up > BOUND / 2).count();
+    assert!(slow * 20 <= held_up.len(), "{slow} of {}", held_up.len());
     assert_eq!(publisher.counts().acknowledged, 0);
     // A good one takes its place: soon logins are acknowledged again.
     accepting.abort();
@@ -149,7 +155,7 @@ async fn a_receiver_that_never_answers_holds_up_the_first_login_alone() {
 async fn the_receiver_decides() {
     let isp = Provider::with("excluded = [\"192.0.2.0/24\"]");
     let receiver = receive(&isp);
-    let publisher = RemotePublisher::start(&socket(&isp));
+    let publisher = RemotePublisher::start_with_patience(&socket(&isp), LONG);
     login(&isp, &publisher, "bob@closed.example").await;
     let mut excluded = isp.login("alice@open.example", "192.0.2.1");
     publisher.on_login(&excluded).await;
@@ -169,7 +175,7 @@ async fn the_receiver_decides() {
 async fn a_login_that_was_long_under_way_makes_an_older_grant_or_none() {
     let isp = Provider::with("");
     let receiver = receive(&isp);
-    let publisher = RemotePublisher::start(&socket(&isp));
+    let publisher = RemotePublisher::start_with_patience(&socket(&isp), LONG);
     let old = isp.login("alice@open.example", HOME);
     isp.pass(20);
     publisher.on_login(&old).await;
@@ -187,7 +193,7 @@ async fn a_login_that_was_long_under_way_makes_an_older_grant_or_none() {
 async fn nonsense_is_cut_off_and_others_go_on() {
     let isp = Provider::with("");
     let receiver = receive(&isp);
-    let publisher = RemotePublisher::start(&socket(&isp));
+    let publisher = RemotePublisher::start_with_patience(&socket(&isp), LONG);
     login(&isp, &publisher, "alice@open.example").await;
     let path = socket(&isp);
     let hostile = tokio::task::spawn_blocking(move || {

@@ -22,8 +22,6 @@ use crate::verdict::{Verdict, code};
 const IN_FLIGHT_MAX: u32 = 2000;
 /// Messages that are claimed at a time.
 const BATCH: usize = 256;
-/// How long the way to others waits for a next hop whose queue is full.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Pause when the spool calls and then has nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -35,6 +33,7 @@ pub struct Relay {
     registrar: Arc<Registrar>,
     stats: Arc<RelayStats>,
     recipients_max: usize,
+    congestion: Duration,
     in_flight: Arc<Semaphore>,
     local_deliveries: Arc<Semaphore>,
 }
@@ -63,7 +62,13 @@ impl Relay {
         let registrar = Arc::new(registrar);
         let hop = match &settings.next_hop {
             Some(next_hop) => Some(Arc::new(Hop::new(next_hop, settings, Arc::clone(&registrar))?)),
-            None => None,
+            None => {
+                tracing::warn!(
+                    target: "lastpost::relay",
+                    "no relay.next_hop is configured: mail for others waits in the queue"
+                );
+                None
+            }
         };
         Ok(Self {
             spool,
@@ -72,6 +77,7 @@ impl Relay {
             registrar,
             stats,
             recipients_max: settings.recipients_max,
+            congestion: settings.timeouts.congestion,
             in_flight: Arc::new(Semaphore::new(IN_FLIGHT_MAX as usize)),
             local_deliveries: Arc::new(Semaphore::new(settings.local_deliveries_max)),
         })
@@ -206,7 +212,7 @@ impl Relay {
                 return;
             };
             task = refused;
-            if *is_slow || !hop.room(PATIENCE).await {
+            if *is_slow || !hop.room(self.congestion).await {
                 *is_slow = true;
                 let text = "the next hop takes mail too slowly";
                 let verdict = Verdict::deferred(code(4, 4, 5), text);

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use address::{Host, Mailbox, ReversePath};
 use proptest::prelude::*;
 use smtp_proto::client::{
-    Channel, Event, Message, Opening, Plan, ReplyReader, Step, TlsUse, Unsendable,
+    Channel, Event, Message, Opening, Plan, ReplyReader, Step, TlsUse, Unfinished, Unsendable,
 };
 
 /// A next hop: takes octets, answers by `dice`.
@@ -218,6 +218,57 @@ proptest! {
             }
         }
         prop_assert_eq!(accepted.next(), None);
+    }
+}
+
+/// Sends two messages, cuts the connection after `octets` of replies, and returns how many
+/// were reported as finished, what is unfinished, and how many the next hop took.
+fn cut_after(octets: usize, dice: Vec<u8>) -> (usize, Vec<Unfinished>, usize) {
+    let mut channel = open(PIPELINED);
+    let mut hop = NextHop::new(dice);
+    let mut reader = ReplyReader::new();
+    let sender = ReversePath::Null;
+    let message = Message { sender: &sender, octets: 4, eight_bit: false, utf8_header: false };
+    let (mut begun, mut finished, mut left) = (0, 0, octets);
+    let mut out = Vec::new();
+    while finished < 2 {
+        if begun < 2 && channel.may_begin() {
+            channel.begin(&message, &mailboxes(2), &mut out).unwrap();
+            begun += 1;
+        }
+        hop.take(&std::mem::take(&mut out));
+        let replies = std::mem::take(&mut hop.replies);
+        reader.feed(&replies[..replies.len().min(left)]);
+        while let Some(reply) = reader.next_reply().unwrap() {
+            match channel.receive(reply, &mut out).unwrap() {
+                Event::SendBody(mut body) => {
+                    body.write(b"hi\r\n", &mut out);
+                    channel.end_body(body, &mut out);
+                }
+                Event::Finished(_) => finished += 1,
+                Event::Pending | Event::Closed => {}
+            }
+        }
+        if replies.len() > left {
+            break;
+        }
+        left -= replies.len();
+    }
+    let unfinished = channel.into_unfinished();
+    assert_eq!(finished + unfinished.len(), begun);
+    (finished, unfinished, hop.accepted.len())
+}
+
+proptest! {
+    #[test]
+    fn a_cut_connection_never_hides_a_message(
+        octets in 0_usize..300,
+        dice in prop::collection::vec(any::<u8>(), 0..20),
+    ) {
+        let (finished, unfinished, accepted) = cut_after(octets, dice);
+        let unsure = unfinished.iter().filter(|gone| gone.body_sent()).count();
+        prop_assert!(accepted <= finished + unsure, "taken, and not even suspected");
+        prop_assert!(unfinished.len() <= 2 && unsure <= 1);
     }
 }
 

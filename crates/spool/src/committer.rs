@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::apply::{apply, give_up, prepare};
 use crate::batch::Batch;
+use crate::draft::OwnFile;
 use crate::layer::is_full;
 use crate::note::{Cut, Seal};
 use crate::record::{BATCH_RECORDS, BLOCK, Kind};
@@ -53,6 +54,9 @@ pub(crate) struct Committer {
     seals: Vec<Seal>,
     /// Notes that could not be written.
     unsaved: VecDeque<Request>,
+    /// Files of refused messages whose records may be on disk: as long as no cut makes these
+    /// void, a restart would find them, and must not find them without their texts.
+    withheld: Vec<OwnFile>,
     heads: Vec<u8>,
 }
 
@@ -66,6 +70,7 @@ impl Committer {
             cuts: Vec::new(),
             seals,
             unsaved: VecDeque::new(),
+            withheld: Vec::new(),
             heads: Vec::new(),
         }
     }
@@ -79,6 +84,7 @@ impl Committer {
                 self.commit();
             }
         }
+        self.withheld.drain(..).for_each(OwnFile::keep);
     }
 
     /// Makes a segment active now instead of with the first batch.
@@ -207,6 +213,7 @@ impl Committer {
         if active.batches == 1 {
             self.cuts.clear();
             self.seals.clear();
+            self.withheld.clear();
         }
         for planned in &mut batch.planned {
             planned.request.answer(Ok(()));
@@ -247,7 +254,12 @@ impl Committer {
         self.shared.queue().segments.evacuate(active.segment.generation, batch.start);
         self.cuts.push(Cut { generation: active.segment.generation, from: batch.start as u32 });
         let fault = fault(error);
-        for planned in batch.planned {
+        for mut planned in batch.planned {
+            if let Effect::Queue { file, .. } = &mut planned.request.effect
+                && self.withheld.len() < UNSAVED_MAX
+            {
+                self.withheld.extend(file.take());
+            }
             self.give_up(planned.request, fault);
         }
     }

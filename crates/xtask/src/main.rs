@@ -89,6 +89,7 @@ fn run_retire(root: PathBuf, args: RetireArgs) -> ExitCode {
         root,
         skip_tests: args.skip_tests,
         keep: args.keep,
+        quiet: false,
         test_arguments: args.test_arguments,
     };
     if args.rehearse {

@@ -58,6 +58,7 @@ fn rehearsal(root: &Path) -> Rehearsal {
         target: root.join("target/retire"),
         skip_tests: false,
         keep: false,
+        quiet: true,
         test_arguments: Vec::new(),
     }
 }

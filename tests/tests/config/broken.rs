@@ -3,21 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::site::{Checked, Site, check};
-
-include!("table.rs");
-
-/// What is changed in the good configuration, and what must be said.
-struct Case {
-    /// A part of [`GOOD`].
-    from: &'static str,
-    /// What stands there instead; `§` marks the place that must be named.
-    to: &'static str,
-    says: &'static [&'static str],
-}
-
-const fn case(from: &'static str, to: &'static str, says: &'static [&'static str]) -> Case {
-    Case { from, to, says }
-}
+use crate::table::{AT_START, Case, GOOD, IN_THE_SECOND, TABLE};
 
 /// Line and column of the mark, both from 1, and the text without it.
 fn without_mark(text: &str) -> (String, (usize, usize)) {
@@ -60,11 +46,11 @@ fn the_configuration_that_all_are_made_from_is_good() {
     assert!(checked.errors.is_empty(), "{}", checked.errors);
 }
 
-#[test]
-fn each_mistake_names_file_place_key_and_what_was_expected() {
+/// Makes each mistake, and collects what is wrong with what is said of it.
+fn assert_told(table: &[Case]) {
     let site = Site::new();
     let mut wrong = Vec::new();
-    for Case { from, to, says } in TABLE {
+    for Case { from, to, says } in table {
         assert_eq!(GOOD.matches(from).count(), 1, "{from:?} must stand once in the good file");
         let (text, (line, column)) = without_mark(&GOOD.replacen(from, to, 1));
         let file = site.write("broken.toml", text.as_bytes());
@@ -74,8 +60,23 @@ fn each_mistake_names_file_place_key_and_what_was_expected() {
             wrong.push(format!("=== {to}\n{found}"));
         }
     }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), table.len(), wrong.join("\n"));
+}
+
+#[test]
+fn each_mistake_names_file_place_key_and_what_was_expected() {
     assert!(TABLE.len() >= 25);
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), TABLE.len(), wrong.join("\n"));
+    assert_told(TABLE);
+}
+
+#[test]
+fn check_finds_what_a_start_would_stumble_over() {
+    assert_told(AT_START);
+}
+
+#[test]
+fn the_listener_that_is_at_fault_is_the_one_that_is_shown() {
+    assert_told(IN_THE_SECOND);
 }
 
 /// Files that are no configuration at all.

@@ -5,3 +5,4 @@
 mod broken;
 mod documented;
 mod site;
+mod table;

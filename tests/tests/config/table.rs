@@ -1,6 +1,53 @@
 //! The good configuration, and one mistake after the other in it.
 
-const GOOD: &str = r#"hostname = "mail.example.net"
+/// From the certificates to the first listener that needs them.
+const TLS_TO_POP3: &str = r#"[tls]
+certificate = "certificate.pem"
+key = "key.pem"
+
+[accounts]
+passwd_file = "users"
+default_domain = "example.net"
+
+[auth]
+argon2_memory_kib = 19456
+shared_networks = ["192.0.2.0/24"]
+
+[pop3]
+autologout = "10m"
+sessions_max = 500
+errors_max = 3
+[[pop3.listen]]
+address = "127.0.0.1:1110""#;
+const WITHOUT_TLS: &str = r#"[accounts]
+passwd_file = "users"
+default_domain = "example.net"
+
+[auth]
+argon2_memory_kib = 19456
+shared_networks = ["192.0.2.0/24"]
+
+[pop3]
+autologout = "10m"
+sessions_max = 500
+errors_max = 3
+§[[pop3.listen]]
+address = "127.0.0.1:1110""#;
+
+/// What is changed in the good configuration, and what must be said.
+pub(crate) struct Case {
+    /// A part of [`GOOD`].
+    pub(crate) from: &'static str,
+    /// What stands there instead; `§` marks the place that must be named.
+    pub(crate) to: &'static str,
+    pub(crate) says: &'static [&'static str],
+}
+
+const fn case(from: &'static str, to: &'static str, says: &'static [&'static str]) -> Case {
+    Case { from, to, says }
+}
+
+pub(crate) const GOOD: &str = r#"hostname = "mail.example.net"
 data_directory = "state"
 
 [tls]
@@ -57,7 +104,7 @@ filter = "info"
 "#;
 
 #[rustfmt::skip]
-const TABLE: &[Case] = &[
+pub(crate) const TABLE: &[Case] = &[
     // Names that are nearly right.
     case("hostname =", "§hostnmae =", &["unknown field `hostnmae`", "did you mean `hostname`?"]),
     case("[accounts]", "[§acounts]", &["unknown field `acounts`", "did you mean `accounts`?"]),
@@ -98,7 +145,7 @@ const TABLE: &[Case] = &[
     case("recipients_max = 100", "recipients_max = §0", &["submission.recipients_max", "1 to 10000"]),
     case("segment_size = \"64MiB\"", "segment_size = §\"2GiB\"", &["spool.segment_size", "2GiB", "1MiB to 1GiB"]),
     case("expire_after = \"5d\"", "expire_after = §\"1s\"", &["relay.expire_after", "1m to 60d"]),
-    case("argon2_memory_kib = 19456", "argon2_memory_kib = §1", &["auth.argon2_memory_kib", "19456"]),
+    case("[auth]\nargon2_memory_kib = 19456", "[§auth]\nargon2_memory_kib = 1", &["auth.argon2_memory_kib", "19456"]),
     case("default_domain = \"example.net\"", "default_domain = §\"example net\"", &["accounts.default_domain", "domain name such as"]),
     case("default_domain = \"example.net\"", "maildir = §\"%x/Maildir\"", &["accounts.maildir", "unknown variable %x", "%h/Maildir"]),
     case("local_domains = [\"example.net\"]", "local_domains = §[\"a b\"]", &["relay.local_domains", "domains such as"]),
@@ -116,20 +163,33 @@ const TABLE: &[Case] = &[
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"no-such-file\"", &["relay.next_hop.password_file", "no-such-file", "No such file"]),
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"empty\"", &["relay.next_hop.password_file", "the file is empty"]),
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = \"password\"\ntls = §\"none\"", &["relay.next_hop.tls", "cleartext_login = true"]),
-    case("[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n", "#§", &["no [tls] section", "tls = \"none\""]),
+    case(TLS_TO_POP3, WITHOUT_TLS, &["pop3.listen", "no [tls] section", "tls = \"none\""]),
     // Files that are named and are not what they should be.
-    case("certificate = \"certificate.pem\"", "certificate = §\"no-such.pem\"", &["tls", "no-such.pem", "No such file"]),
-    case("key = \"key.pem\"", "key = §\"other-key.pem\"", &["tls", "other-key.pem"]),
-    case("key = \"key.pem\"", "key = §\"users\"", &["tls", "users"]),
+    case("[tls]\ncertificate = \"certificate.pem\"", "[§tls]\ncertificate = \"no-such.pem\"", &["tls", "no-such.pem", "No such file"]),
+    case("[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"", "[§tls]\ncertificate = \"certificate.pem\"\nkey = \"other-key.pem\"", &["tls", "other-key.pem"]),
+    case("[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"", "[§tls]\ncertificate = \"certificate.pem\"\nkey = \"users\"", &["tls", "users"]),
     case("passwd_file = \"users\"", "passwd_file = §\"no-such-file\"", &["accounts.passwd_file", "no-such-file", "No such file"]),
     // TOML itself.
     case("[pop3]", "[pop3§", &["]"]),
     case("hostname = \"mail.example.net\"", "hostname = \"mail.example.net§", &["string"]),
     case("errors_max = 3", "errors_max = 3\n§errors_max = 3", &["duplicate key"]),
     case("sessions_max = 500", "sessions_max = §", &["value"]),
-    // What only a start would find out.
+    // Ports that are wanted twice.
+    case("[[pop3.listen]]\naddress = \"127.0.0.1:1110\"", "§[[pop3.listen]]\naddress = \"127.0.0.1:1025\"", &["pop3.listen", "127.0.0.1:1025"]),
+];
+
+/// What a start would stumble over, although each value is good for itself.
+#[rustfmt::skip]
+pub(crate) const AT_START: &[Case] = &[
     case("filter = \"info\"", "filter = §\"lastpost=loud\"", &["log.filter", "lastpost=loud"]),
     case("authorities = [\"smtp-auth\"]", "authorities = §[\"smtp-auth\", \"smtp-atuh\"]", &["submission.listen[0].authorities", "smtp-atuh", "smtp-auth"]),
     case("listen = \"127.0.0.1:8110\"", "listen = §\"127.0.0.1:1025\"", &["control.listen", "127.0.0.1:1025"]),
-    case("address = \"127.0.0.1:1025\"", "address = §\"127.0.0.1:1110\"", &["127.0.0.1:1110"]),
+];
+
+/// Mistakes in the second of two listeners.
+#[rustfmt::skip]
+pub(crate) const IN_THE_SECOND: &[Case] = &[
+    case("address = \"127.0.0.1:1995\"", "address = §\"127.0.0.1:1110\"", &["pop3.listen", "127.0.0.1:1110"]),
+    case("[[pop3.listen]]\naddress = \"127.0.0.1:1995\"", "§[[pop3.listen]]\naddress = \"127.0.0.1:1025\"", &["pop3.listen", "127.0.0.1:1025"]),
+    case("address = \"127.0.0.1:1587\"", "proxy_protocol = §true\naddress = \"127.0.0.1:1587\"", &["submission.listen[1].proxy_protocol"]),
 ];

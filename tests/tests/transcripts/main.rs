@@ -11,6 +11,7 @@
 mod client;
 mod conversation;
 mod pop3;
+#[allow(dead_code, reason = "more can be given than a daemon over TCP can be made to do")]
 #[path = "../../../crates/pop3-proto/tests/protocol/transcript.rs"]
 mod pop3_transcript;
 mod submission;

@@ -20,6 +20,7 @@ const LEFT_OUT: &[(&str, usize, &str)] = &[
     ("pipelining", 1, "`stranger` is refused by name; a submission needs From"),
     ("sequence", 1, "`stranger`, `full`, `late` and `absurd` are steered by name"),
     ("session", 1, "a submission needs From"),
+    ("smuggling", 19, "`forger` is refused by name"),
     ("starttls", 1, "the same sender is taken with and without a login"),
     ("starttls", 4, "a handshake does not become impossible at will"),
 ];
@@ -110,16 +111,21 @@ fn adapted(line: &str) -> Option<String> {
     })
 }
 
-/// What the client sends, with sizes just above and at the limit of this house.
+/// What the client sends, with sizes at the limit of this house and just above.
 fn sized(sent: &[u8]) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(sent) else { return sent.to_vec() };
-    let mut text = text.to_owned();
-    for (key, more) in [("SIZE=", 1), ("SIZE=", 0), ("size=", 0)] {
-        let written = format!("{key}{} ", SIZE_WRITTEN + more);
-        let here = format!("{key}{} ", SIZE_HERE + more);
-        text = text.replace("\r\n", " \r\n").replace(&written, &here).replace(" \r\n", "\r\n");
-    }
-    text.into_bytes()
+    let words = text.split_inclusive([' ', '\r']).map(|word| {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let end = value.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = value.strip_suffix(end).and_then(|digits| digits.parse::<u32>().ok());
+        match number.and_then(|number| number.checked_sub(SIZE_WRITTEN)) {
+            Some(above @ 0..=1) if key.eq_ignore_ascii_case("size") => {
+                format!("{key}={}{end}", SIZE_HERE + above)
+            }
+            _ => word.to_owned(),
+        }
+    });
+    words.collect::<String>().into_bytes()
 }
 
 /// Whether the client begins with TLS.
@@ -218,10 +224,12 @@ impl Inbox {
     }
 }
 
-/// Whether the stored message ends with the text that was sent; a Maildir may store LF.
+/// Whether the stored message ends with the text that was sent. A Maildir may store LF, and the
+/// blank line behind the header is added where there was none.
 fn ends_with_lines(stored: &[u8], text: &[u8]) -> bool {
     let plain = |octets: &[u8]| -> Vec<u8> {
-        octets.iter().copied().filter(|&octet| octet != b'\r').collect()
+        let text = octets.iter().copied().filter(|&octet| octet != b'\r').collect::<Vec<u8>>();
+        text.trim_ascii_end().to_vec()
     };
     plain(stored).ends_with(&plain(text))
 }

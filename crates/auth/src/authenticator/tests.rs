@@ -3,7 +3,6 @@
 mod cached;
 mod concurrent;
 mod delayed;
-mod logged;
 
 use crate::testing::{account, cheap, directory, moment, origin, plain};
 use crate::{AuthConfig, Authenticator, Denied, Directory, Moment};

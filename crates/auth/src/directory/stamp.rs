@@ -33,6 +33,18 @@ impl Stamp {
         file.metadata().map(|metadata| Self::from(&metadata))
     }
 
+    /// Whether nobody wrote into the file between the two. That it was renamed or replaced
+    /// does not matter to who has it open.
+    pub(crate) fn has_content_of(&self, earlier: &Self) -> bool {
+        let written = |stamp: &Self| match *stamp {
+            Self::File { device, inode, size, modified, .. } => {
+                Some((device, inode, size, modified))
+            }
+            Self::Missing => None,
+        };
+        written(self) == written(earlier)
+    }
+
     pub(crate) fn is_world_readable(&self) -> bool {
         matches!(self, Self::File { mode, .. } if mode & 0o004 != 0)
     }

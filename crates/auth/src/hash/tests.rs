@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What `shared` benchmarks and installations in the field have.
+/// One or more of each scheme.
 const VECTORS: &[(&str, &[u8])] = &[
     (
         "{SHA512-CRYPT}$6$lastpostbench001$kDPrEr0fzDIL6Ve6sJYamKkOgJT4CPcShMY3A.tdGbaV/I0/hULyz279i2/ps5TtMSc6SRsBWW1W5pP5NoBAW/",
@@ -73,6 +73,12 @@ fn argon2_old_versions_and_variants_verify() {
     for text in vectors {
         assert!(StoredHash::parse(text).unwrap().verify(b"password"), "{text}");
     }
+}
+
+#[test]
+fn what_doveadm_makes_is_affordable() {
+    let field = "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$bGFzdHBvc3RiZW5jaDAwMQ$nRLgYDT9TRdcw7gOfJPlw/wx48/5uvXADN647TfpGRA";
+    assert!(StoredHash::parse(field).unwrap().verify(b"bench-pass"));
 }
 
 #[test]

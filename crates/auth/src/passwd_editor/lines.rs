@@ -21,6 +21,14 @@ pub(super) fn without_end(line: &[u8]) -> (&[u8], &'static [u8]) {
     line.strip_suffix(b"\n").map_or((line, b""), |text| (text, b"\n"))
 }
 
+/// A line and its end.
+pub(super) fn joined(line: &str, end: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut octets = Zeroizing::new(Vec::with_capacity(line.len() + end.len()));
+    octets.extend_from_slice(line.as_bytes());
+    octets.extend_from_slice(end);
+    octets
+}
+
 /// The line of a new account.
 pub(super) fn render(new: &NewAccount) -> Result<Zeroizing<String>, EditError> {
     check_hash(&new.hash)?;

@@ -116,7 +116,7 @@ fn a_wrong_line_is_named_with_its_column_and_what_was_expected() {
         ("ann:{PLAIN}x::::::maildir=m", 27, "absolute path"),
         ("ann:{PLAIN}x::::::maildir=/m/../../etc", 27, "without \"..\""),
         ("ann:{PLAIN}x::::::maildir=/m\0", 27, "absolute path"),
-        ("ann:{PLAIN}x::::/h::addresses=a@x.example,b", 42, "address \"b\": it has no @domain"),
+        ("ann:{PLAIN}x::::/h::addresses=a@x.example,b", 43, "address \"b\": it has no @domain"),
         ("ann:{PLAIN}x::::/h::addresses=", 31, "address \"\": it is empty"),
         ("ann:{PLAIN}x::::/h::disabled=maybe", 21, "disabled=yes or disabled=no"),
         ("ann:{PLAIN}x::::/h::disabled", 21, "disabled=yes or disabled=no"),

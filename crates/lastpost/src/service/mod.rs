@@ -63,7 +63,7 @@ pub struct Service {
     tasks: Vec<JoinHandle<()>>,
     background: Vec<JoinHandle<()>>,
     spool: Option<Spool>,
-    last_logins: Arc<LastLogins>,
+    last_logins: Option<Arc<LastLogins>>,
 }
 
 /// What is being put together.
@@ -92,9 +92,19 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CliError> {
         let (trigger, drain) = Drain::new();
-        let last_logins = Arc::new(open_last_logins(&config)?);
+        make_data_directory(&config)?;
+        // Two daemons share the directory, and the record is the POP3 daemon's.
+        let last_logins = match role.serves_pop3() {
+            true => {
+                let opened = LastLogins::open(&config.data_directory).map_err(CliError::failed)?;
+                Some(Arc::new(opened))
+            }
+            false => None,
+        };
         let mut building = blocking(move || Building::new(config, clock, drain)).await?;
-        building.seams.observers.push(Arc::clone(&last_logins) as _);
+        if let Some(last_logins) = &last_logins {
+            building.seams.observers.push(Arc::clone(last_logins) as _);
+        }
         #[cfg(feature = "pop-before-smtp")] // retire
         crate::bridge::attach(&mut building, role).await?; // retire
 
@@ -147,19 +157,21 @@ impl Service {
         if let Some(spool) = self.spool {
             spool.close().await;
         }
-        let last_logins = self.last_logins;
-        let _ = tokio::task::spawn_blocking(move || last_logins.flush()).await;
+        if let Some(last_logins) = self.last_logins {
+            let _ = tokio::task::spawn_blocking(move || last_logins.flush()).await;
+        }
     }
 }
 
-fn open_last_logins(config: &Config) -> Result<LastLogins, CliError> {
+fn make_data_directory(config: &Config) -> Result<(), CliError> {
     std::fs::create_dir_all(&config.data_directory).map_err(|error| {
-        config.mistake(
-            "data_directory",
-            format!("{} cannot be made: {error}", config.data_directory.display()),
-        )
-    })?;
-    LastLogins::open(&config.data_directory).map_err(CliError::failed)
+        config
+            .mistake(
+                "data_directory",
+                format!("{} cannot be made: {error}", config.data_directory.display()),
+            )
+            .into()
+    })
 }
 
 /// Runs file work off the async workers.
@@ -304,7 +316,7 @@ impl Building {
         role: Role,
         trigger: DrainTrigger,
         spool: Option<Spool>,
-        last_logins: Arc<LastLogins>,
+        last_logins: Option<Arc<LastLogins>>,
     ) -> Result<Service, CliError> {
         let serving = Arc::new(AtomicBool::new(true));
         let address = match role {

@@ -24,8 +24,8 @@ const KEPT_MAX: usize = 16_384;
 pub(super) enum Message {
     /// Write this.
     Entry(Box<Entry>),
-    /// Commit everything, then answer.
-    Flush(SyncSender<()>),
+    /// Commit everything, then answer whether that was done.
+    Flush(SyncSender<bool>),
 }
 
 /// The writer's side of the ledger.
@@ -67,7 +67,7 @@ impl Writer {
                 Ok(Message::Flush(done)) => {
                     self.commit();
                     // Whoever asked may have given up waiting.
-                    let _heard = done.try_send(());
+                    let _heard = done.try_send(self.batch.is_empty());
                 }
                 Err(RecvTimeoutError::Timeout) => self.commit(),
                 Err(RecvTimeoutError::Disconnected) => {

@@ -45,6 +45,7 @@ pub struct PublisherCounts {
 #[derive(Debug)]
 pub struct RemotePublisher {
     queue: mpsc::Sender<Request>,
+    patience: Duration,
     shared: Arc<Shared>,
 }
 
@@ -69,6 +70,12 @@ impl RemotePublisher {
     /// other side need not be there yet. Within a runtime.
     #[must_use]
     pub fn start(path: &Path) -> Self {
+        Self::start_with_patience(path, PATIENCE)
+    }
+
+    /// The same, with another bound on how long a login waits.
+    #[must_use]
+    pub fn start_with_patience(path: &Path, patience: Duration) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let link = Link {
@@ -79,7 +86,7 @@ impl RemotePublisher {
             reported: false,
         };
         tokio::spawn(link.run());
-        Self { queue, shared }
+        Self { queue, patience, shared }
     }
 
     /// What became of the logins so far.
@@ -110,7 +117,7 @@ impl RemotePublisher {
             self.shared.late.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        match timeout(PATIENCE, wait).await {
+        match timeout(self.patience, wait).await {
             Ok(Ok(())) => self.shared.acknowledged.fetch_add(1, Ordering::Relaxed),
             Ok(Err(_)) => self.shared.unsent.fetch_add(1, Ordering::Relaxed),
             Err(_) => {

@@ -7,7 +7,7 @@ use super::record::{Grant, NONE, Record};
 use crate::network::AddressKey;
 
 /// Records of one allocation: growing never copies a record.
-const CHUNK: usize = 32;
+const CHUNK: usize = 64;
 const BUCKETS_MIN: usize = 16;
 
 /// Records of the accounts whose hashes fall into this lane.

@@ -54,6 +54,9 @@ pub struct Timeouts {
     pub end_of_data: Duration,
     /// For the reply to QUIT; nothing hangs on it.
     pub farewell: Duration,
+    /// For room in the queue of a next hop, before messages for it are deferred so that others
+    /// are not held up.
+    pub congestion: Duration,
 }
 
 impl Default for Timeouts {
@@ -68,6 +71,7 @@ impl Default for Timeouts {
             block: Duration::from_secs(3 * 60),
             end_of_data: Duration::from_secs(10 * 60),
             farewell: Duration::from_secs(5),
+            congestion: Duration::from_secs(10),
         }
     }
 }

@@ -142,6 +142,8 @@ async fn a_hop_that_breaks_off_gets_it_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_from_a_hop_is_an_error_not_a_crash() {
+    let endless: &str = Box::leak("250-and so on\n".repeat(10_000).into_boxed_str());
+    let wide: &str = Box::leak("250 wide ".repeat(1000).into_boxed_str());
     for (phase, nonsense) in [
         ("connect", "HTTP/1.1 400 Bad Request"),
         ("connect", "250"),
@@ -151,6 +153,8 @@ async fn nonsense_from_a_hop_is_an_error_not_a_crash() {
         ("RCPT", "250 ok\n250 and again"),
         ("DATA", "250 ok"),
         (".", "354 more"),
+        ("EHLO", endless),
+        ("MAIL", wide),
     ] {
         let hop = NextHop::scripted(move |seen| {
             match seen.command.starts_with(phase) && seen.connection == 1 {

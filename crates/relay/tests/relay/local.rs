@@ -11,13 +11,13 @@ async fn into_the_maildir_with_a_trace() {
     let hop = NextHop::start(Options::default()).await;
     let house = House::new(&hop.address);
     let running = house.run();
-    house.submit("aiko@example.org", &["Benjamin@Example.ORG"], TEXT).await;
+    house.submit("aiko@example.org", &["Charles@Example.ORG"], TEXT).await;
     house.emptied().await;
     assert_eq!(running.stats.delivered.get(), 1);
     running.stop().await;
-    let expected = "Return-Path: <aiko@example.org>\r\nDelivered-To: Benjamin@example.org\r\n";
+    let expected = "Return-Path: <aiko@example.org>\r\nDelivered-To: Charles@example.org\r\n";
     let expected = format!("{expected}{}", String::from_utf8_lossy(TEXT));
-    assert_eq!(house.mail_of("ben"), [expected]);
+    assert_eq!(house.mail_of("carl"), [expected]);
     assert_eq!(hop.connections(), 0);
 }
 
@@ -63,17 +63,17 @@ async fn here_and_elsewhere_in_one_message() {
 async fn a_maildir_that_cannot_be_used_now() {
     let house = House::new("unused:25");
     let running = house.run();
-    std::fs::write(house.maildir("ben"), b"a file, not a Maildir").unwrap();
-    house.submit("aiko@example.org", &["ben@example.org"], TEXT).await;
+    std::fs::write(house.maildir("carl"), b"a file, not a Maildir").unwrap();
+    house.submit("aiko@example.org", &["carl@example.org"], TEXT).await;
     house.settled(&running).await;
     let queue = house.queue().await;
     let reply = queue[0].recipients[0].last_reply.clone().unwrap();
     assert!(reply.starts_with("4.2.0 "), "{reply}");
-    std::fs::remove_file(house.maildir("ben")).unwrap();
+    std::fs::remove_file(house.maildir("carl")).unwrap();
     house.clock.advance(Duration::from_secs(70));
     house.emptied().await;
     running.stop().await;
-    assert_eq!(house.mail_of("ben").len(), 1);
+    assert_eq!(house.mail_of("carl").len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,6 +87,25 @@ async fn a_tardy_hop_does_not_hold_up_the_house() {
     house.submit("aiko@example.org", &["ben@example.org"], TEXT).await;
     crate::kit::eventually("delivered", || house.mail_of("ben").len() == 1).await;
     running.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_for_the_hop_does_not_hold_up_the_house() {
+    let hop = NextHop::scripted(|_| crate::kit::Reaction::Hang).await;
+    let mut house = House::new(&hop.address);
+    house.timeouts.congestion = Duration::from_millis(200);
+    let to = ["x@remote.example"];
+    for _ in 0..1500 {
+        house.submit("aiko@example.org", &to, TEXT).await;
+    }
+    house.submit("aiko@example.org", &["ben@example.org"], TEXT).await;
+    let running = house.run();
+    crate::kit::eventually("delivered", || house.mail_of("ben").len() == 1).await;
+    let deferred = running.stats.deferred.get();
+    assert!((1..=500).contains(&deferred), "{deferred}");
+    running.kill().await;
+    crate::kit::eventually("all is put back", || house.spool.stats().in_delivery == 0).await;
+    assert_eq!(house.spool.stats().queued, 1500);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,27 @@ async fn what_is_queued_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_looked_up_and_its_addresses_tried() {
+    // On most machines this name has an address on which nobody listens, too.
+    let hop = NextHop::start(Options::default()).await;
+    let port = hop.address.rsplit(':').next().unwrap();
+    let house = House::new(&format!("localhost:{port}"));
+    let running = house.run();
+    house.submit("aiko@example.org", &["x@remote.example"], TEXT).await;
+    house.emptied().await;
+    running.stop().await;
+    assert_eq!(hop.count(), 1);
+
+    let house = House::new("no-such-host.invalid:25");
+    let running = house.run();
+    house.submit("aiko@example.org", &["x@remote.example"], TEXT).await;
+    house.settled(&running).await;
+    let reply = house.queue().await[0].recipients[0].last_reply.clone().unwrap();
+    assert!(reply.starts_with("4.4.3 "), "{reply}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_extensions() {
     let extensions = Vec::new();
     let hop = NextHop::start(Options { extensions, ..Options::default() }).await;

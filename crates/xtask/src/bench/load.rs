@@ -83,10 +83,29 @@ impl Tally {
 /// A session in the making.
 pub(super) type Session<'a> = Pin<Box<dyn Future<Output = Result<(), BenchError>> + Send + 'a>>;
 
+/// Which session it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// Among all sessions.
+    pub(super) number: u64,
+    /// Number of its worker, and how many there are.
+    pub(super) worker: u64,
+    pub(super) workers: u64,
+    /// Among the worker's own sessions.
+    pub(super) round: u64,
+}
+
+impl Turn {
+    /// The first session of a single worker.
+    pub(super) fn first() -> Self {
+        Self { number: 0, worker: 0, workers: 1, round: 0 }
+    }
+}
+
 /// One kind of session.
 pub(super) trait Job: Send + Sync + 'static {
-    /// Session number `turn`.
-    fn session<'a>(&'a self, turn: u64, tally: &'a mut Tally) -> Session<'a>;
+    /// Does one session.
+    fn session<'a>(&'a self, turn: Turn, tally: &'a mut Tally) -> Session<'a>;
 }
 
 /// What a measurement gave.
@@ -146,8 +165,10 @@ pub(super) async fn drive(what: &str, args: &LoadArgs, job: Arc<dyn Job>) -> Rep
     };
     let turns = Arc::new(AtomicU64::new(0));
     let workers: Vec<_> = (0..args.connections)
-        .map(|_| {
+        .map(|number| {
             let worker = Worker {
+                number,
+                workers: args.connections,
                 job: Arc::clone(&job),
                 turns: Arc::clone(&turns),
                 sessions: args.sessions.unwrap_or(u64::MAX),
@@ -170,6 +191,8 @@ pub(super) async fn drive(what: &str, args: &LoadArgs, job: Arc<dyn Job>) -> Rep
 }
 
 struct Worker {
+    number: u64,
+    workers: u64,
     job: Arc<dyn Job>,
     turns: Arc<AtomicU64>,
     sessions: u64,
@@ -180,11 +203,14 @@ struct Worker {
 impl Worker {
     async fn run(self) -> Tally {
         let mut tally = Tally::default();
+        let mut round = 0;
         while self.end.is_none_or(|end| Instant::now() < end) {
-            let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-            if turn >= self.sessions {
+            let number = self.turns.fetch_add(1, Ordering::Relaxed);
+            if number >= self.sessions {
                 break;
             }
+            let turn = Turn { number, worker: self.number, workers: self.workers, round };
+            round += 1;
             let patience = Duration::from_secs(self.patience);
             let session = self.job.session(turn, &mut tally);
             let outcome = match tokio::time::timeout(patience, session).await {
@@ -246,9 +272,9 @@ mod tests {
     struct Every3rdFails;
 
     impl Job for Every3rdFails {
-        fn session<'a>(&'a self, turn: u64, tally: &'a mut Tally) -> Session<'a> {
+        fn session<'a>(&'a self, turn: Turn, tally: &'a mut Tally) -> Session<'a> {
             Box::pin(async move {
-                if turn % 3 == 2 {
+                if turn.number % 3 == 2 {
                     return Err(BenchError::Closed);
                 }
                 tally.done(Instant::now(), 1000);

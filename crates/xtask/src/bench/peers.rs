@@ -2,7 +2,11 @@
 //!
 //! Dovecot 2.3 must be installed, and this program must run as root, because Dovecot changes its
 //! user. It gets copies of the Maildirs, few long-lived login processes (its "high-performance"
-//! mode), a warm authentication cache and no flag updates: the settings that suit POP3 best.
+//! mode) and no flag updates: the settings that suit POP3 best.
+//!
+//! Dovecot checks a hash of a passwd-file anew at each login, in its one authentication process,
+//! while we remember for a while that a password was right. That is another policy and not only
+//! faster code, so `--plain` gives Dovecot plain passwords and leaves hashing out of its side.
 
 use std::fs;
 use std::io;
@@ -36,6 +40,9 @@ pub struct PeersArgs {
     /// Sessions at a time.
     #[arg(short, long, default_value_t = 16)]
     connections: u64,
+    /// Give Dovecot plain passwords instead of the same hashes.
+    #[arg(long)]
+    plain: bool,
     /// User id that Dovecot reads the copied mail as.
     #[arg(long, default_value_t = 65534)]
     uid: u32,
@@ -219,18 +226,26 @@ fn prepare(
         copy_tree(&account.maildir, &home.join("Maildir"), args.uid)?;
         std::os::unix::fs::chown(&home, Some(args.uid), Some(args.uid))?;
     }
-    // Login and hash only: the same work for both.
-    let users = fs::read_to_string(args.demo.join("users"))?;
-    let lines = users.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        Some(format!("{}:{}\n", fields.next()?, fields.next()?))
-    });
-    fs::write(directory.join("users"), lines.collect::<String>())?;
+    fs::write(directory.join("users"), passwords(args, demo)?)?;
     fs::set_permissions(directory.join("users"), fs::Permissions::from_mode(0o644))?;
     for file in ["certificate.pem", "key.pem"] {
         fs::copy(args.demo.join(file), directory.join(file))?;
     }
     fs::write(directory.join("dovecot.conf"), configuration(directory, args.uid, pop3, pop3s))
+}
+
+/// A passwd-file of login and hash only.
+fn passwords(args: &PeersArgs, demo: &Demo) -> io::Result<String> {
+    if args.plain {
+        let line = |account: &Account| format!("{}:{{PLAIN}}{}\n", account.login, account.password);
+        return Ok(demo.accounts.iter().map(|account| line(&account.account)).collect());
+    }
+    let users = fs::read_to_string(args.demo.join("users"))?;
+    let lines = users.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        Some(format!("{}:{}\n", fields.next()?, fields.next()?))
+    });
+    Ok(lines.collect())
 }
 
 fn copy_tree(from: &Path, to: &Path, uid: u32) -> io::Result<()> {

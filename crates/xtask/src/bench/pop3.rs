@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde::Serialize;
 
-use super::load::{Job, LoadArgs, Report, Session, Tally, drive};
+use super::load::{Job, LoadArgs, Report, Session, Tally, Turn, drive};
 use super::target::{POP3, Target, TargetArgs, Tls};
 use super::wire::Connection;
 use super::{BenchError, print_json, process};
@@ -83,7 +83,7 @@ struct Login {
 }
 
 impl Job for Login {
-    fn session<'a>(&'a self, turn: u64, tally: &'a mut Tally) -> Session<'a> {
+    fn session<'a>(&'a self, turn: Turn, tally: &'a mut Tally) -> Session<'a> {
         Box::pin(async move {
             let began = Instant::now();
             let mut connection = log_in(&self.target, turn).await?;
@@ -101,7 +101,7 @@ struct Fetch {
 }
 
 impl Job for Fetch {
-    fn session<'a>(&'a self, turn: u64, tally: &'a mut Tally) -> Session<'a> {
+    fn session<'a>(&'a self, turn: Turn, tally: &'a mut Tally) -> Session<'a> {
         Box::pin(async move {
             let mut connection = log_in(&self.target, turn).await?;
             ask(&mut connection, "LIST", "").await?;
@@ -140,7 +140,7 @@ fn sizes(listing: &[String]) -> Result<Vec<(u64, u64)>, BenchError> {
         .ok_or_else(|| BenchError::Wrong("a LIST that is none".into()))
 }
 
-async fn log_in(target: &Target, turn: u64) -> Result<Connection, BenchError> {
+async fn log_in(target: &Target, turn: Turn) -> Result<Connection, BenchError> {
     let mut connection = Connection::open(target.addr).await?;
     if target.tls == Tls::Implicit {
         connection = connection.start_tls().await?;
@@ -190,11 +190,13 @@ struct IdleReport {
 pub(super) async fn idle(args: &IdleArgs) -> Result<bool, BenchError> {
     let target = Arc::new(args.target.resolve(&POP3)?);
     // One login first, so that what every server loads only once is there before.
-    quit(&mut log_in(&target, 0).await?).await?;
+    quit(&mut log_in(&target, Turn::first()).await?).await?;
     let before = process::memory(&args.pid);
     let permits = Arc::new(tokio::sync::Semaphore::new(args.connections.max(1)));
-    let sessions: Vec<_> = (0..args.sessions as u64)
-        .map(|turn| {
+    let workers = args.sessions as u64;
+    let sessions: Vec<_> = (0..workers)
+        .map(|worker| {
+            let turn = Turn { number: worker, worker, workers, round: 0 };
             let (target, permits) = (Arc::clone(&target), Arc::clone(&permits));
             tokio::spawn(async move {
                 let _permit = permits.acquire_owned().await;

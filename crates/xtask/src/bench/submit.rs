@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 
 use super::BenchError;
-use super::load::{Job, LoadArgs, Report, Session, Tally, drive};
+use super::load::{Job, LoadArgs, Report, Session, Tally, Turn, drive};
 use super::target::{Account, SUBMISSION, Target, TargetArgs, Tls};
 use super::wire::Connection;
 
@@ -48,12 +48,12 @@ struct Submit {
 }
 
 impl Job for Submit {
-    fn session<'a>(&'a self, turn: u64, tally: &'a mut Tally) -> Session<'a> {
+    fn session<'a>(&'a self, turn: Turn, tally: &'a mut Tally) -> Session<'a> {
         Box::pin(async move {
             let account = self.target.account(turn);
             let mut connection = log_in(&self.target, account).await?;
             for number in 0..self.messages {
-                let message = message(account, &self.to, self.size, turn, number);
+                let message = message(account, &self.to, self.size, turn.number, number);
                 let began = Instant::now();
                 let envelope = format!(
                     "MAIL FROM:<{}>\r\nRCPT TO:<{}>\r\nDATA\r\n",

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::BenchError;
+use super::load::Turn;
 
 /// How TLS begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,11 +73,14 @@ impl Target {
         Self { addr, tls, accounts }
     }
 
-    /// The account of session number `turn`.
-    pub(super) fn account(&self, turn: u64) -> &Account {
-        // There is at least one, see `resolve`.
+    /// The account of a session. With as many accounts as workers no two workers ever use the
+    /// same one, since a maildrop is for one session at a time (RFC 1939 section 4).
+    pub(super) fn account(&self, turn: Turn) -> &Account {
         let count = self.accounts.len() as u64;
-        &self.accounts[usize::try_from(turn % count).unwrap_or(0)]
+        let own = count.saturating_sub(turn.worker).div_ceil(turn.workers.max(1)).max(1);
+        let index = turn.worker + turn.round % own * turn.workers;
+        // There is at least one account, see `resolve`.
+        &self.accounts[usize::try_from(index % count).unwrap_or(0)]
     }
 }
 
@@ -179,9 +183,24 @@ mod tests {
     #[test]
     fn accounts_are_numbered_and_used_in_turn() {
         let target = args(None, Tls::None).resolve(&POP3).unwrap();
-        assert_eq!(target.account(0).login, "u0@x");
-        assert_eq!(target.account(5).password, "p2");
-        assert_eq!(target.account(1).address(), "u1@x");
+        let login = |turn| target.account(turn).login.as_str();
+        let alone = |round| Turn { number: round, worker: 0, workers: 1, round };
+        assert_eq!([0, 1, 2, 3].map(|round| login(alone(round))), ["u0@x", "u1@x", "u2@x", "u0@x"]);
+        assert_eq!(target.account(alone(5)).password, "p2");
+        assert_eq!(target.account(alone(1)).address(), "u1@x");
+    }
+
+    #[test]
+    fn workers_keep_to_their_own_accounts_while_there_are_enough() {
+        let target = args(None, Tls::None).resolve(&POP3).unwrap();
+        let logins = |worker, workers| -> Vec<String> {
+            let turn = |round| Turn { number: 0, worker, workers, round };
+            (0..3).map(|round| target.account(turn(round)).login.clone()).collect()
+        };
+        assert_eq!(logins(0, 2), ["u0@x", "u2@x", "u0@x"]);
+        assert_eq!(logins(1, 2), ["u1@x", "u1@x", "u1@x"]);
+        assert_eq!(logins(2, 3), ["u2@x", "u2@x", "u2@x"]);
+        assert_eq!(logins(4, 5), ["u1@x", "u1@x", "u1@x"]);
     }
 
     #[test]
@@ -194,7 +213,7 @@ mod tests {
         let demo = Some(directory.path().to_owned());
         let target = args(demo.clone(), Tls::Implicit).resolve(&POP3).unwrap();
         assert_eq!(target.addr.port(), 1995);
-        assert_eq!(target.account(7).address(), "a@x");
+        assert_eq!(target.account(Turn::first()).address(), "a@x");
         let error = args(demo, Tls::Implicit).resolve(&SUBMISSION).unwrap_err();
         assert!(error.to_string().contains("submissions"), "{error}");
         assert!(args(Some("/nowhere".into()), Tls::None).resolve(&POP3).is_err());

@@ -9,15 +9,20 @@ use super::*;
 use crate::testing::TableFile;
 use crate::{Argon2Params, StoredHash, hash_new};
 
-/// A hash of some milliseconds.
-fn slow(password: &str) -> StoredHash {
-    hash_new(password.as_bytes(), &Argon2Params::new(8 * 1024, 2, 1).unwrap()).unwrap()
+/// A hash of some milliseconds for each MiB.
+fn slow(password: &str, mib: u32) -> StoredHash {
+    hash_new(password.as_bytes(), &Argon2Params::new(mib * 1024, 2, 1).unwrap()).unwrap()
 }
 
-/// `ann` behind one thread and a short queue.
-fn narrow(queue: usize) -> Authenticator {
-    let config = AuthConfig { verify_threads: 1, verify_queue: queue, ..config() };
-    let accounts = vec![account("ann@example.net", slow("right"), false)];
+/// `ann` behind one thread and a short queue, never remembered.
+fn narrow(queue: usize, hash: StoredHash) -> Authenticator {
+    let config = AuthConfig {
+        verify_threads: 1,
+        verify_queue: queue,
+        cache_ttl: Duration::ZERO,
+        ..config()
+    };
+    let accounts = vec![account("ann@example.net", hash, false)];
     Authenticator::new(&config, directory(accounts)).unwrap()
 }
 
@@ -33,7 +38,7 @@ async fn from(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_logins_at_once_hash_two_at_a_time() {
-    let hash = slow("right");
+    let hash = slow("right", 8);
     let login = |n: u32| format!("u{n}@example.net");
     let accounts = (0..64).map(|n| account(&login(n), hash.clone(), false)).collect();
     let auth = over(directory(accounts));
@@ -53,7 +58,7 @@ async fn sixty_four_logins_at_once_hash_two_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_queue_puts_off_and_counts_no_failure() {
-    let auth = narrow(4);
+    let auth = narrow(4, slow("right", 8));
     let mut tasks = JoinSet::new();
     for n in 0..64 {
         let guess = format!("guess{n}");
@@ -72,7 +77,7 @@ async fn a_full_queue_puts_off_and_counts_no_failure() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_flood_from_one_address_does_not_lock_others_out() {
-    let auth = narrow(16);
+    let auth = narrow(16, slow("right", 8));
     let over = Arc::new(AtomicBool::new(false));
     let mut flood = JoinSet::new();
     for n in 0..64_u32 {
@@ -103,7 +108,7 @@ async fn a_flood_from_one_address_does_not_lock_others_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn clients_that_go_away_give_their_place_up() {
-    let auth = narrow(8);
+    let auth = narrow(8, slow("right", 96));
     let mut tasks = JoinSet::new();
     for n in 0..9 {
         let (login, client) = ("ann@example.net".to_owned(), format!("192.0.2.{n}"));

@@ -1,4 +1,4 @@
-//! A spool, two accounts with Maildirs, a clock that stands still, and a relay on top.
+//! A spool, accounts of which one has no Maildir yet, a clock that stands still, and a relay on top.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -220,7 +220,9 @@ fn try_open_spool(
 
 fn accounts(directory: &TempDir) -> Vec<Account> {
     let home = directory.path().join("home");
-    std::fs::create_dir(&home).unwrap();
+    for name in ["aiko", "ben"] {
+        maildrop::create(&home.join(name)).unwrap();
+    }
     let account = |name: &str, addresses: &[&str]| {
         let addresses = addresses.iter().map(|text| Mailbox::parse(text).unwrap()).collect();
         let key = AccountKey::parse(&format!("{name}@example.org"), None).unwrap();
@@ -229,6 +231,7 @@ fn accounts(directory: &TempDir) -> Vec<Account> {
     };
     vec![
         account("aiko", &["aiko@example.org", "aiko@elsewhere.example", "愛子@example.org"]),
-        account("ben", &["ben@example.org", "benjamin@example.org"]),
+        account("ben", &["ben@example.org"]),
+        account("carl", &["carl@example.org", "charles@example.org"]),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod house;
 mod next_hop;
+mod session;
 
 pub(crate) use house::{House, eventually};
 pub(crate) use next_hop::{NextHop, Options, Reaction, Seen};

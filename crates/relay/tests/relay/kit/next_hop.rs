@@ -1,14 +1,13 @@
 //! A next hop on a port of 127.0.0.1: a polite SMTP server unless its script says otherwise.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use base64::Engine as _;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+
+use super::session::serve;
 
 /// What the script decides about.
 pub(crate) struct Seen<'a> {
@@ -74,13 +73,13 @@ pub(crate) struct Received {
 }
 
 #[derive(Default)]
-struct Record {
+pub(crate) struct Record {
     connections: usize,
     open: usize,
     open_max: usize,
     /// How often each command came.
-    commands: HashMap<String, usize>,
-    messages: Vec<Received>,
+    pub(crate) commands: HashMap<String, usize>,
+    pub(crate) messages: Vec<Received>,
 }
 
 /// The server. It ends with the runtime.
@@ -160,253 +159,6 @@ impl NextHop {
     }
 }
 
-fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
+pub(crate) fn lock(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
     record.lock().unwrap()
-}
-
-trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
-
-/// One connection.
-struct Session<'a> {
-    wire: Box<dyn Wire>,
-    input: Vec<u8>,
-    number: usize,
-    options: &'a Options,
-    record: &'a Mutex<Record>,
-    tls: bool,
-    authenticated: bool,
-    mail: Option<String>,
-    recipients: Vec<String>,
-}
-
-/// Whether a connection goes on.
-enum Next {
-    On,
-    Secure,
-    End,
-}
-
-async fn serve(
-    stream: TcpStream,
-    number: usize,
-    options: &Options,
-    record: &Mutex<Record>,
-) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut wire: Box<dyn Wire> = Box::new(stream);
-    if options.implicit {
-        wire = Box::new(options.tls.as_ref().unwrap().accept(wire).await?);
-    }
-    let mut session = Session {
-        wire,
-        input: Vec::new(),
-        number,
-        options,
-        record,
-        tls: options.implicit,
-        authenticated: false,
-        mail: None,
-        recipients: Vec::new(),
-    };
-    if !session.react("connect", "220 next.example ESMTP").await? {
-        return Ok(());
-    }
-    loop {
-        let Some(line) = session.line().await? else { return Ok(()) };
-        match session.command(&line).await? {
-            Next::On => {}
-            Next::End => return Ok(()),
-            Next::Secure => {
-                let acceptor = options.tls.as_ref().unwrap();
-                let secure = acceptor.accept(session.wire).await?;
-                session.wire = Box::new(secure);
-                session.tls = true;
-                session.input.clear();
-            }
-        }
-    }
-}
-
-impl Session<'_> {
-    async fn line(&mut self) -> io::Result<Option<String>> {
-        loop {
-            if let Some(end) = self.input.windows(2).position(|pair| pair == b"\r\n") {
-                let line: Vec<u8> = self.input.drain(..end + 2).collect();
-                return Ok(Some(String::from_utf8_lossy(&line[..end]).into_owned()));
-            }
-            if self.read().await? == 0 {
-                return Ok(None);
-            }
-        }
-    }
-
-    async fn read(&mut self) -> io::Result<usize> {
-        let mut buffer = [0; 65_536];
-        let length = self.wire.read(&mut buffer).await?;
-        self.input.extend_from_slice(&buffer[..length]);
-        Ok(length)
-    }
-
-    async fn say(&mut self, reply: &str) -> io::Result<()> {
-        let text: String = reply.split('\n').map(|line| format!("{line}\r\n")).collect();
-        self.wire.write_all(text.as_bytes()).await?;
-        self.wire.flush().await
-    }
-
-    /// Answers by the script, or with `polite`. False at the end of the connection.
-    async fn react(&mut self, command: &str, polite: &str) -> io::Result<bool> {
-        Ok(self.answer(command, polite).await?.is_some())
-    }
-
-    /// As [`Self::react`]; gives the first digit of the answer.
-    async fn answer(&mut self, command: &str, polite: &str) -> io::Result<Option<u8>> {
-        let times = {
-            let mut record = lock(self.record);
-            let times = record.commands.entry(command.to_owned()).or_default();
-            *times += 1;
-            *times
-        };
-        let seen = Seen { connection: self.number, command, times };
-        let reply = match (self.options.script)(&seen) {
-            Reaction::Polite => polite,
-            Reaction::Say(reply) => reply,
-            Reaction::SayAndClose(reply) => {
-                self.say(reply).await?;
-                return Ok(None);
-            }
-            Reaction::Close => return Ok(None),
-            Reaction::Hang => std::future::pending().await,
-            Reaction::Late(delay) => {
-                tokio::time::sleep(delay).await;
-                polite
-            }
-        };
-        if !reply.is_empty() {
-            self.say(reply).await?;
-        }
-        Ok(Some(reply.as_bytes().first().copied().unwrap_or(b'2')))
-    }
-
-    async fn command(&mut self, line: &str) -> io::Result<Next> {
-        let verb = line.split([' ', ':']).next().unwrap().to_ascii_uppercase();
-        let locked = self.options.login.is_some() && !self.authenticated;
-        match verb.as_str() {
-            "EHLO" => {
-                let reply = self.ehlo();
-                return self.on(line, &reply).await;
-            }
-            "STARTTLS" => {
-                let answer = self.answer(line, "220 go ahead").await?;
-                return Ok(match answer {
-                    Some(b'2') => Next::Secure,
-                    Some(_) => Next::On,
-                    None => Next::End,
-                });
-            }
-            "AUTH" => {
-                let (name, password) = self.options.login.unwrap();
-                let expected = format!("\0{name}\0{password}");
-                let expected = base64::engine::general_purpose::STANDARD.encode(expected);
-                self.authenticated = line == format!("AUTH PLAIN {expected}");
-                let reply = if self.authenticated { "235 ok" } else { "535 5.7.8 wrong" };
-                return self.on("AUTH", reply).await;
-            }
-            "MAIL" if locked => return self.on(line, "530 5.7.0 authenticate").await,
-            "MAIL" => {
-                let answer = self.answer(line, "250 2.1.0 ok").await?;
-                self.mail = (answer == Some(b'2')).then(|| line.to_owned());
-                self.recipients.clear();
-                return Ok(on(answer));
-            }
-            "RCPT" if self.mail.is_some() => {
-                let answer = self.answer(line, "250 2.1.5 ok").await?;
-                if answer == Some(b'2') {
-                    self.recipients.push(line[9..line.len() - 1].to_owned());
-                }
-                return Ok(on(answer));
-            }
-            "DATA" if !self.recipients.is_empty() => return self.data().await,
-            "RCPT" | "DATA" => return self.on(line, "503 5.5.1 out of order").await,
-            "RSET" => {
-                self.mail = None;
-                self.recipients.clear();
-            }
-            "QUIT" => {
-                self.react(line, "221 2.0.0 bye").await?;
-                return Ok(Next::End);
-            }
-            _ => {}
-        }
-        self.on(line, "250 2.0.0 ok").await
-    }
-
-    async fn on(&mut self, command: &str, polite: &str) -> io::Result<Next> {
-        Ok(on(self.answer(command, polite).await?))
-    }
-
-    fn ehlo(&self) -> String {
-        let mut lines = vec!["next.example"];
-        lines.extend(&self.options.extensions);
-        if self.options.tls.is_some() && !self.tls {
-            lines.push("STARTTLS");
-        }
-        if self.options.login.is_some() {
-            lines.push("AUTH PLAIN LOGIN");
-        }
-        let last = lines.len() - 1;
-        let mark = |(index, line): (usize, &&str)| {
-            format!("250{}{line}", if index == last { ' ' } else { '-' })
-        };
-        lines.iter().enumerate().map(mark).collect::<Vec<_>>().join("\n")
-    }
-
-    async fn data(&mut self) -> io::Result<Next> {
-        match self.answer("DATA", "354 go ahead").await? {
-            Some(b'3') => {}
-            answer => return Ok(on(answer)),
-        }
-        if self.input.is_empty() && self.read().await? == 0 {
-            return Ok(Next::End);
-        }
-        if !self.react("text", "").await? {
-            return Ok(Next::End);
-        }
-        let mut searched: usize = 0;
-        let text = loop {
-            if self.input.starts_with(b".\r\n") {
-                self.input.drain(..3);
-                break Vec::new();
-            }
-            let from = searched.saturating_sub(4);
-            let dot = self.input[from..].windows(5).position(|five| five == b"\r\n.\r\n");
-            if let Some(at) = dot {
-                let stuffed: Vec<u8> = self.input.drain(..from + at + 5).collect();
-                break unstuffed(&stuffed[..from + at + 2]);
-            }
-            searched = self.input.len();
-            if self.read().await? == 0 {
-                return Ok(Next::End);
-            }
-        };
-        let mail = self.mail.take().unwrap();
-        let recipients = std::mem::take(&mut self.recipients);
-        let (connection, tls) = (self.number, self.tls);
-        let answer = self.answer(".", "250 2.0.0 taken").await;
-        // What was refused was not taken; what was cut off may have been.
-        if !matches!(answer, Ok(Some(b'4' | b'5'))) {
-            let received = Received { mail, recipients, text, connection, tls };
-            lock(self.record).messages.push(received);
-        }
-        Ok(on(answer?))
-    }
-}
-
-fn on(answer: Option<u8>) -> Next {
-    if answer.is_some() { Next::On } else { Next::End }
-}
-
-fn unstuffed(text: &[u8]) -> Vec<u8> {
-    let lines = text.split_inclusive(|&octet| octet == b'\n');
-    lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect()
 }
