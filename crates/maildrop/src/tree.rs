@@ -205,16 +205,15 @@ pub fn create(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         make_durably(parent)?;
     }
-    match create_within_parent(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        other => return other,
-    }
-    let root = Root { fd: open_directory(path)?, path: path.to_owned() };
-    Ok(root.make_subdirectories()?)
+    create_within_parent(path)
 }
 
+/// Two deliveries may be the first at the same time: the second finds the directory made.
 fn create_within_parent(path: &Path) -> io::Result<()> {
-    make_directory(path)?;
+    match make_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => other?,
+    }
     let root = Root { fd: open_directory(path)?, path: path.to_owned() };
     Ok(root.make_subdirectories()?)
 }

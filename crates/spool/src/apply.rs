@@ -43,9 +43,9 @@ pub(crate) fn prepare(queue: &mut Queue, request: &mut Request) -> Result<Option
             }
             begin_state(queue, *id, &mut request.meta, Some(*held))
         }
-        Effect::MoveMessage { id, from } => queue
-            .get(*id)
-            .is_some_and(|e| e.message == *from && !e.marks.has(Marks::ENDING)),
+        Effect::MoveMessage { id, from } => {
+            queue.get(*id).is_some_and(|e| e.message == *from && !e.marks.has(Marks::ENDING))
+        }
         Effect::MoveState { id, from } => queue.get(*id).is_some_and(|e| {
             e.state == *from && !e.marks.has(Marks::ENDING) && !e.marks.has(Marks::SAVING)
         }),
@@ -85,7 +85,10 @@ pub(crate) fn apply(queue: &mut Queue, planned: &mut Planned, generation: u32) -
             }
             let (message, state) = (location, Location::NOWHERE);
             let due = *due;
-            queue.insert(*id, Entry { due, message, state, meta_len, body_len, state_len: 0, marks });
+            queue.insert(
+                *id,
+                Entry { due, message, state, meta_len, body_len, state_len: 0, marks },
+            );
         }
         Effect::Progress { id, due } => {
             end_state(queue, *id, location, meta_len);

@@ -133,7 +133,11 @@ impl Caretaker {
         }
         drop(queue);
         tracing::debug!(
-            segment = segment.generation, records = count, gone, ?result, "spool: emptied"
+            segment = segment.generation,
+            records = count,
+            gone,
+            ?result,
+            "spool: emptied"
         );
         gone
     }
@@ -217,10 +221,7 @@ struct Move {
 
 impl Move {
     /// Reads it; `None` if it does not read (any more).
-    fn read(
-        self,
-        segment: &Segment,
-    ) -> Option<(Request, oneshot::Receiver<Result<(), Fault>>)> {
+    fn read(self, segment: &Segment) -> Option<(Request, oneshot::Receiver<Result<(), Fault>>)> {
         let (header, meta) = segment.read_meta(self.offset, self.meta_len).ok()?;
         let octets = segment.read_body(self.offset, &header).ok()?;
         let body = Body {

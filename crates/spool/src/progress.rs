@@ -111,7 +111,10 @@ impl State {
             replies.push(from.text()?);
         }
         let count = from.u32()? as usize;
-        if count > RECIPIENTS_MAX || count != from.remaining() / 17 || !from.remaining().is_multiple_of(17) {
+        if count > RECIPIENTS_MAX
+            || count != from.remaining() / 17
+            || !from.remaining().is_multiple_of(17)
+        {
             return Err(Malformed);
         }
         let mut recipients = Vec::with_capacity(count);

@@ -71,11 +71,7 @@ pub(crate) enum StateAt {
     /// No recipient has been tried.
     Untried,
     /// In the log.
-    Log {
-        segment: Arc<Segment>,
-        offset: u32,
-        meta_len: u32,
-    },
+    Log { segment: Arc<Segment>, offset: u32, meta_len: u32 },
     /// Not on disk yet, for writing failed.
     Memory(Vec<u8>),
 }

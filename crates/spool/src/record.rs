@@ -93,8 +93,9 @@ impl Header {
     /// The lengths and kind of what may be a frame; [`Self::holds`] tells whether it is one.
     pub(crate) fn parse(frame: &[u8; HEADER], salt: u64) -> Option<Self> {
         let u16_at = |at: usize| u16::from_le_bytes([frame[at], frame[at + 1]]);
-        let u32_at =
-            |at: usize| u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
+        let u32_at = |at: usize| {
+            u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]])
+        };
         if frame[0..8] != salt.to_le_bytes() || frame[9] != VERSION {
             return None;
         }

@@ -36,28 +36,16 @@ pub(crate) struct Body {
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// A new message, due at `due`.
-    Queue {
-        id: QueueId,
-        due: i64,
-        file: Option<OwnFile>,
-    },
+    Queue { id: QueueId, due: i64, file: Option<OwnFile> },
     /// A job is settled, and some recipient is still pending. Written later if not now.
-    Progress {
-        id: QueueId,
-        due: i64,
-    },
+    Progress { id: QueueId, due: i64 },
     /// A job is settled, and no recipient is pending. Written later if not now.
     Done { id: QueueId },
     /// An administrator deletes a message.
     Delete { id: QueueId },
     /// An administrator holds or releases (due at `due`) a message whose newest state record
     /// was at `seen`.
-    Hold {
-        id: QueueId,
-        held: bool,
-        seen: Location,
-        due: i64,
-    },
+    Hold { id: QueueId, held: bool, seen: Location, due: i64 },
     /// A state that could not be written before.
     Save { id: QueueId },
     /// A copy of the message record at `from`.
@@ -65,11 +53,7 @@ pub(crate) enum Effect {
     /// A copy of the state record at `from`.
     MoveState { id: QueueId, from: Location },
     /// Something about other segments; `discard`: the message whose file may go now.
-    Note {
-        kind: Kind,
-        targets: Vec<u32>,
-        discard: Option<QueueId>,
-    },
+    Note { kind: Kind, targets: Vec<u32>, discard: Option<QueueId> },
     /// Tails of other segments are void.
     Cut { targets: Vec<u32> },
     /// Nothing; makes the committer look at what it could not write before.

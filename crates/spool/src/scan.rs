@@ -84,8 +84,7 @@ pub(crate) fn scan(segment: &Segment, limit: u64, mut each: impl FnMut(Found<'_>
             (header.batch, header.index + 1)
         };
     }
-    scan.complete =
-        expected.1 == 0 && scan.gaps.iter().all(|gap| gap.batch < scan.batches);
+    scan.complete = expected.1 == 0 && scan.gaps.iter().all(|gap| gap.batch < scan.batches);
     if let Some(until) = window.last_used(at.min(window.limit)) {
         scan.gaps.push(Gap { from: at.min(until), until, batch: expected.0 });
     }
@@ -121,7 +120,8 @@ impl<'a> Window<'a> {
         if at.checked_add(length as u64).is_none_or(|end| end > self.limit) {
             return &[];
         }
-        let inside = at >= self.start && at + length as u64 <= self.start + self.octets.len() as u64;
+        let inside =
+            at >= self.start && at + length as u64 <= self.start + self.octets.len() as u64;
         if !inside {
             let want = (length.max(WINDOW) as u64).min(self.limit - at);
             self.start = at;
@@ -158,7 +158,8 @@ impl<'a> Window<'a> {
         let length = usize::try_from(header.span()).ok()?;
         let whole = self.get(at, length);
         let meta = whole.get(HEADER..HEADER + header.meta_len as usize)?;
-        let body = whole.get(HEADER + meta.len()..HEADER + meta.len() + header.body_len as usize)?;
+        let body =
+            whole.get(HEADER + meta.len()..HEADER + meta.len() + header.body_len as usize)?;
         let good = Header::holds(&frame, meta, at) && crc32c::crc32c(body) == header.body_crc;
         good.then_some(header)
     }

@@ -74,12 +74,7 @@ impl Segment {
         }
     }
 
-    fn fill(
-        layer: &dyn Layer,
-        path: &Path,
-        generation: u32,
-        size: u64,
-    ) -> io::Result<(File, u64)> {
+    fn fill(layer: &dyn Layer, path: &Path, generation: u32, size: u64) -> io::Result<(File, u64)> {
         let mut salt = [0; 8];
         getrandom::fill(&mut salt).map_err(io::Error::other)?;
         // Odd, and so never zero: zeros are where nothing has been written.
@@ -144,8 +139,8 @@ impl Segment {
             .split_first_chunk::<HEADER>()
             .and_then(|(frame, meta)| {
                 let header = Header::parse(frame, self.salt)?;
-                let whole = header.meta_len == meta_len
-                    && Header::holds(frame, meta, u64::from(offset));
+                let whole =
+                    header.meta_len == meta_len && Header::holds(frame, meta, u64::from(offset));
                 whole.then_some(header)
             })
             .ok_or_else(|| damaged(&self.path, offset))

@@ -51,7 +51,6 @@ struct Place {
 /// After so many failures a segment is left as it is.
 const FAILURES_MAX: u8 = 8;
 
-
 impl Place {
     fn is_needed(&self) -> bool {
         !self.sealed || self.live > 0 || !self.notes.is_empty() || !self.cuts.is_empty()
@@ -61,7 +60,10 @@ impl Place {
         let notes: u64 = self.notes.values().map(|count| u64::from(*count)).sum();
         let kept = self.live + notes * note_span();
         let sparse = kept * 100 < u64::from(percent) * self.segment.size;
-        self.sealed && self.cuts.is_empty() && self.failures < FAILURES_MAX && (sparse || self.evacuate)
+        self.sealed
+            && self.cuts.is_empty()
+            && self.failures < FAILURES_MAX
+            && (sparse || self.evacuate)
     }
 }
 

@@ -143,8 +143,7 @@ impl Shared {
 
     /// Whether mail must be refused for lack of room.
     pub(crate) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
-            || self.queue().len() as u64 >= self.config.messages_max
+        self.full.load(Ordering::Relaxed) || self.queue().len() as u64 >= self.config.messages_max
     }
 
     pub(crate) fn is_closed(&self) -> bool {

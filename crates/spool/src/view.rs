@@ -102,8 +102,7 @@ fn show_recipient(mailbox: address::Mailbox, progress: Progress) -> QueueRecipie
         mailbox,
         state: progress.state,
         attempts: progress.attempts,
-        next_attempt: (progress.state == RecipientState::Pending)
-            .then(|| timestamp(progress.due)),
+        next_attempt: (progress.state == RecipientState::Pending).then(|| timestamp(progress.due)),
         last_reply: progress.reply,
     }
 }

@@ -184,7 +184,7 @@ fn what_a_torn_batch_wrote_out_of_order_is_kept_quietly() {
         let mut octets = sample.octets.clone();
         let (from, until) = (places[0].from, places.last().unwrap().until);
         for sector in (from / 512)..=(until / 512) {
-            if random.next() % 3 == 0 {
+            if random.next().is_multiple_of(3) {
                 octets[sector * 512..(sector + 1) * 512].fill(0);
             }
         }

@@ -150,12 +150,7 @@ pub(super) async fn scenario(
     account
 }
 
-async fn settle(
-    spool: &Spool,
-    job: Job,
-    account: &mut Account,
-    mark: &(dyn Fn() -> usize + Sync),
-) {
+async fn settle(spool: &Spool, job: Job, account: &mut Account, mark: &(dyn Fn() -> usize + Sync)) {
     let id = job.id();
     let promise = account.promises.get_mut(&id).unwrap();
     let until = start() + SignedDuration::from_hours(1);

@@ -73,11 +73,13 @@ async fn deliveries_and_administrators_on_the_same_messages_agree_with_the_disk(
                     let number = job.remaining().len();
                     match round % 4 {
                         0 => drop(job),
-                        1 => drop(tokio::time::timeout(
-                            Duration::from_micros(100),
-                            spool.settle(job, vec![(0, defer)]),
-                        )
-                        .await),
+                        1 => drop(
+                            tokio::time::timeout(
+                                Duration::from_micros(100),
+                                spool.settle(job, vec![(0, defer)]),
+                            )
+                            .await,
+                        ),
                         2 if number == 1 || round > 40 => deliver(&spool, job).await,
                         _ => spool.settle(job, vec![(0, Outcome::Done), (1, defer)]).await.unwrap(),
                     }
@@ -113,10 +115,7 @@ async fn deliveries_and_administrators_on_the_same_messages_agree_with_the_disk(
     let spool = open(&config(directory.path()), &clock);
     let after = spool.list(spool::Filter::default()).await;
     let essence = |entries: &[spool::QueueEntry]| {
-        entries
-            .iter()
-            .map(|e| (e.id, e.held, e.recipients.clone(), e.attempts))
-            .collect::<Vec<_>>()
+        entries.iter().map(|e| (e.id, e.held, e.recipients.clone(), e.attempts)).collect::<Vec<_>>()
     };
     assert_eq!(essence(&after), essence(&listing));
 }

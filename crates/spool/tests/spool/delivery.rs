@@ -15,7 +15,8 @@ async fn each_recipient_has_its_own_fate_across_restarts() {
     let recipients = ["a@one.example", "b@two.example", "c@three.example", "d@four.example"];
     let id = put(&spool, &permit, &recipients, 7, 30_000).await;
     let job = claim_one(&spool, start()).await;
-    let (soon, later) = (start() + SignedDuration::from_mins(5), start() + SignedDuration::from_mins(9));
+    let (soon, later) =
+        (start() + SignedDuration::from_mins(5), start() + SignedDuration::from_mins(9));
     let outcomes = vec![
         (0, Outcome::Done),
         (1, Outcome::Deferred { until: later, reply: "450 4.2.0 greylisted".into() }),
@@ -131,13 +132,13 @@ async fn replies_are_kept_short_and_survive_ten_thousand_of_them() {
     let (clock, permit) = (clock(), permit().await);
     let spool = open(&config(directory.path()), &clock);
     let mut crowd = envelope(&[]);
-    crowd.recipients = (0..spool::RECIPIENTS_MAX)
-        .map(|n| mailbox(&format!("r{n}@example.net")).into())
-        .collect();
+    crowd.recipients =
+        (0..spool::RECIPIENTS_MAX).map(|n| mailbox(&format!("r{n}@example.net")).into()).collect();
     spool.intake(&permit, crowd, spool.draft().unwrap()).await.unwrap();
     let job = claim_one(&spool, start()).await;
     let until = start() + SignedDuration::from_mins(5);
-    let defer = |n: usize| Outcome::Deferred { until, reply: format!("{n} ü{}", "é".repeat(900)).into() };
+    let defer =
+        |n: usize| Outcome::Deferred { until, reply: format!("{n} ü{}", "é".repeat(900)).into() };
     spool.settle(job, (0..spool::RECIPIENTS_MAX).map(|n| (n, defer(n))).collect()).await.unwrap();
     spool.close().await;
     let spool = open(&config(directory.path()), &clock);

@@ -47,7 +47,8 @@ fn child(directory: &Path) {
                 let mut seed = u64::from(std::process::id()) << 32 | task << 24;
                 loop {
                     seed += 1;
-                    let id = put(&spool, &permit, &["a@x.example", "b@x.example"], seed, size(seed));
+                    let id =
+                        put(&spool, &permit, &["a@x.example", "b@x.example"], seed, size(seed));
                     say(&format!("STORED {} {seed}", id.await));
                 }
             });

@@ -203,7 +203,9 @@ async fn offline_listing_shows_the_queue_and_changes_nothing() {
     spool.close().await;
     fs::write(directory.path().join("big").join("0000000000abc"), b"orphan").unwrap();
     let files = || -> BTreeMap<_, _> {
-        let list = |at: &std::path::Path| fs::read_dir(at).unwrap().map(|f| f.unwrap().path()).collect::<Vec<_>>();
+        let list = |at: &std::path::Path| {
+            fs::read_dir(at).unwrap().map(|f| f.unwrap().path()).collect::<Vec<_>>()
+        };
         list(directory.path())
             .into_iter()
             .chain(list(&directory.path().join("big")))
