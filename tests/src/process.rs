@@ -1,12 +1,14 @@
 //! The programs as processes of their own, to be killed and started again.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use lastpost::demo::installation::{Installation, Plan};
+use lastpost::demo::installation::{Installation, Plan, Ports};
 
 use crate::eventually;
 
@@ -33,9 +35,10 @@ impl Site {
             accounts,
             next_hop: next_hop.to_string(),
             window: Duration::from_secs(20 * 60),
+            ports: Some(ports()),
         };
         std::fs::create_dir(&plan.directory).expect("a directory");
-        let installation = Installation::create(&plan).unwrap_or_else(|error| panic!("{error:?}"));
+        let installation = install(&plan);
         let logs = directory.path().join("logs");
         std::fs::create_dir(&logs).expect("a directory");
         Self { _directory: directory, installation, logs }
@@ -81,6 +84,37 @@ impl Site {
             });
         }
         process
+    }
+}
+
+/// Makes the installation on ports that nobody else is about to use. The demo prefers memorable
+/// ones, and lets them go until its daemons start: another test may want them meanwhile.
+fn install(plan: &Plan) -> Installation {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let hold = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok();
+    let _memorable = [1110, 1995, 1025, 1587, 1465, 1080].map(hold);
+    Installation::create(plan).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// Ports for daemons that are started again and again: below those that the system gives to
+/// outgoing connections, so that no client sits on one of them meanwhile.
+fn ports() -> Ports {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + (std::process::id() % 600) as u16 * 20;
+    let next = || loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 12_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    };
+    Ports {
+        pop3: next(),
+        pop3s: next(),
+        legacy: next(),
+        submission: next(),
+        submissions: next(),
+        control: next(),
     }
 }
 

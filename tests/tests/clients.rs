@@ -45,6 +45,18 @@ fn installed(program: &str) -> bool {
     found
 }
 
+fn has_perl_module(module: &str) -> bool {
+    let found = Command::new("perl")
+        .args([&format!("-M{module}"), "-e", "1"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        assert!(std::env::var_os("LASTPOST_REQUIRE_CLIENTS").is_none(), "no {module} for perl");
+        eprintln!("skipped: perl has no {module}");
+    }
+    found
+}
+
 fn run(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(
@@ -155,6 +167,9 @@ fn assert_arrived(house: &House, count: usize) {
     assert_eq!(last.recipients, ["<friend@elsewhere.example>"]);
     let text = String::from_utf8(last.content.clone()).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    // swaks ends what it sends with an empty line of its own.
+    let body =
+        body.strip_suffix("\r\n\r\n").map_or(body.to_owned(), |body| body.to_owned() + "\r\n");
     assert_eq!(body, SENT_BODY.replace('\n', "\r\n"));
     for name in ["Received:", "Date:", "Message-ID:"] {
         let count = head
@@ -217,7 +232,8 @@ fn msmtp_sends_every_octet() {
 
 #[test]
 fn swaks_sends_with_each_mechanism_and_is_refused_without() {
-    if !installed("swaks") {
+    // It speaks TLS by a module that is a package of its own.
+    if !installed("swaks") || !has_perl_module("Net::SSLeay") {
         return;
     }
     let house = House::start(Plan::default());

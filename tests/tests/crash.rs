@@ -78,7 +78,7 @@ impl Load {
 
     /// `None` when the connection broke, which here it may at any point.
     fn session(&self, talk: &mut Talk, name: &str, number: &mut u64) -> Option<()> {
-        let mut ask = |talk: &mut Talk, line: &str| -> Option<String> {
+        let ask = |talk: &mut Talk, line: &str| -> Option<String> {
             if !line.is_empty() {
                 talk.try_send_raw(format!("{line}\r\n").as_bytes()).ok()?;
             }

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lastpost_tests::eventually;
@@ -11,6 +12,13 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_lastpost-under-test");
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Demo(Child);
+
+/// The demo likes memorable ports: one at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Demo {
     fn start(directory: &Path, more: &[&str]) -> Self {
@@ -52,6 +60,7 @@ fn each_line_of_the_walk_through_gives_what_it_says() {
         eprintln!("skipped: curl is not installed");
         return;
     }
+    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let demo = Demo::start(directory.path(), &[]);
     let manifest = manifest(directory.path());
@@ -70,6 +79,7 @@ fn each_line_of_the_walk_through_gives_what_it_says() {
 
 #[test]
 fn the_manifest_names_everything_and_serve_runs_it_again() {
+    let _alone = alone();
     let directory = tempfile::tempdir().unwrap();
     let demo = Demo::start(directory.path(), &["--accounts", "7", "--next-hop", "127.0.0.1:9"]);
     let manifest = manifest(directory.path());

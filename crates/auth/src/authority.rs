@@ -106,6 +106,9 @@ pub struct Permit {
     authority: &'static str,
     client: IpAddr,
     at: Moment,
+    sender: ReversePath,
+    helo: Box<str>,
+    extended: bool,
     recipients_max: Option<u32>,
 }
 
@@ -132,6 +135,24 @@ impl Permit {
     #[must_use]
     pub fn at(&self) -> Moment {
         self.at
+    }
+
+    /// The envelope sender that was ruled upon.
+    #[must_use]
+    pub fn sender(&self) -> &ReversePath {
+        &self.sender
+    }
+
+    /// What the client called itself in HELO or EHLO.
+    #[must_use]
+    pub fn helo(&self) -> &str {
+        &self.helo
+    }
+
+    /// As [`Attempt::extended`].
+    #[must_use]
+    pub fn extended(&self) -> bool {
+        self.extended
     }
 
     /// At most this many recipients, beside the listener's own limit.
@@ -209,6 +230,9 @@ async fn ask(chain: &Chain, attempt: &Attempt<'_>) -> Result<Permit, Refusal> {
                     authority: authority.name(),
                     client: attempt.client,
                     at: attempt.at,
+                    sender: attempt.sender.clone(),
+                    helo: attempt.helo.into(),
+                    extended: attempt.extended,
                     recipients_max,
                 });
             }

@@ -3,7 +3,10 @@
 //! `cargo run --release -p spool --example commit_rate -- [--seconds N] [--directory DIR]`
 //!
 //! The bare log is the least that can be done: one thread appends whatever waits to a
-//! zero-filled file, flushes once and acknowledges; no envelope, no index, no checksum.
+//! zero-filled file, flushes once and acknowledges; no envelope, no index, no checksum, and
+//! when the file is full it begins again at the front. The spool is measured twice: with
+//! nobody who delivers, so that it fills new segments all the time, and with somebody who
+//! claims, reads and settles whatever is due, whose work is on the same two cores.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
@@ -20,7 +23,7 @@ use auth::{
     SystemClock, authorize,
 };
 use bytes::Bytes;
-use spool::{Envelope, Recipient, Spool, SpoolConfig};
+use spool::{Envelope, Outcome, Recipient, Spool, SpoolConfig};
 use tokio::sync::{mpsc, oneshot};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -51,18 +54,32 @@ fn main() -> Result<(), Failure> {
     let options = options()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    println!("octets  tasks  bare log/s   spool/s  ratio  records per flush");
+    println!("octets  tasks  bare log/s   intake/s  ratio  records/flush  and delivered/s");
     for octets in [4 * 1024, 50 * 1024] {
         for tasks in [1, 8, 64, 256] {
             let directory = options.directory.join(format!("commit-rate-{}", std::process::id()));
             let measured = runtime.block_on(measure(&options, &directory, octets, tasks));
             std::fs::remove_dir_all(&directory)?;
-            let (bare, spool, batch) = measured?;
-            let ratio = spool / bare;
-            println!("{octets:6} {tasks:6} {bare:11.0} {spool:9.0}  {ratio:5.2}  {batch:.1}");
+            let Measured { bare, intake, batch, both, delivered } = measured?;
+            println!(
+                "{octets:6} {tasks:6} {bare:11.0} {intake:10.0}  {:5.2} {batch:14.1}  \
+                 {both:.0} in, {delivered:.0} out",
+                intake / bare
+            );
         }
     }
     Ok(())
+}
+
+/// Rates per second.
+struct Measured {
+    bare: f64,
+    intake: f64,
+    /// Records per flush.
+    batch: f64,
+    /// Intake while mail is delivered, and deliveries.
+    both: f64,
+    delivered: f64,
 }
 
 async fn measure(
@@ -70,52 +87,94 @@ async fn measure(
     directory: &Path,
     octets: usize,
     tasks: usize,
-) -> Result<(f64, f64, f64), Failure> {
+) -> Result<Measured, Failure> {
     std::fs::create_dir_all(directory)?;
     let text = Bytes::from(vec![b'x'; octets]);
     let time = Duration::from_secs(options.seconds);
     let log = BareLog::start(&directory.join("bare.log"))?;
-    let bare = {
-        let text = text.clone();
-        run(tasks, time, move |_| {
-            let (log, text) = (log.clone(), text.clone());
-            async move { log.append(text).await }
-        })
-        .await?
-    };
-    let config = SpoolConfig::at(directory.join("spool"));
-    let (spool, _) = Spool::open(&config, Arc::new(SystemClock::new()))?;
+    let appended = text.clone();
+    let bare = run(tasks, time, move || {
+        let (log, text) = (log.clone(), appended.clone());
+        async move { log.append(text).await }
+    })
+    .await?;
     let permit = Arc::new(permit().await?);
-    let sender = spool.clone();
-    let rate = run(tasks, time, move |_| {
-        let (spool, permit, text) = (sender.clone(), Arc::clone(&permit), text.clone());
-        async move {
+    let (spool, _) = Spool::open(&SpoolConfig::at(directory.join("a")), clock())?;
+    let intake = run(tasks, time, sender(&spool, &permit, &text)).await?;
+    let stats = spool.stats();
+    spool.close().await;
+    std::fs::remove_dir_all(directory.join("a"))?;
+    let (spool, _) = Spool::open(&SpoolConfig::at(directory.join("b")), clock())?;
+    let relay = tokio::spawn(deliver(spool.clone(), Instant::now() + time));
+    let both = run(tasks, time, sender(&spool, &permit, &text)).await?;
+    let delivered = relay.await?? as f64 / time.as_secs_f64();
+    spool.close().await;
+    let batch = stats.records as f64 / stats.batches.max(1) as f64;
+    Ok(Measured { bare, intake, batch, both, delivered })
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}
+
+/// Sends one message each time it is called.
+fn sender(
+    spool: &Spool,
+    permit: &Arc<Permit>,
+    text: &Bytes,
+) -> impl Fn() -> std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>
++ Clone
++ Send
++ 'static {
+    let (spool, permit, text) = (spool.clone(), Arc::clone(permit), text.clone());
+    move || {
+        let (spool, permit, text) = (spool.clone(), Arc::clone(&permit), text.clone());
+        Box::pin(async move {
             let mut draft = spool.draft_sized(text.len() as u64)?;
             draft.write(&text).await?;
             spool.intake(&permit, envelope()?, draft).await?;
             Ok(())
+        })
+    }
+}
+
+/// Delivers to nobody until `end`; says how many.
+async fn deliver(spool: Spool, end: Instant) -> Result<u64, Failure> {
+    let mut delivered = 0;
+    while Instant::now() < end {
+        let _ = tokio::time::timeout(Duration::from_millis(10), spool.due()).await;
+        let mut settling = tokio::task::JoinSet::new();
+        for job in spool.claim(clock().now().wall, 128).await {
+            let spool = spool.clone();
+            settling.spawn(async move {
+                let mut body = job.body().await?;
+                while body.next().await?.is_some() {}
+                spool.settle(job, vec![(0, Outcome::Done)]).await?;
+                Ok::<(), Failure>(())
+            });
         }
-    })
-    .await?;
-    let stats = spool.stats();
-    spool.close().await;
-    Ok((bare, rate, stats.records as f64 / stats.batches.max(1) as f64))
+        while let Some(settled) = settling.join_next().await {
+            settled??;
+            delivered += 1;
+        }
+    }
+    Ok(delivered)
 }
 
 /// Runs `one` over and over in `tasks` tasks; says how often per second it was done.
 async fn run<F, R>(tasks: usize, time: Duration, one: F) -> Result<f64, Failure>
 where
-    F: Fn(usize) -> R + Clone + Send + 'static,
+    F: Fn() -> R + Clone + Send + 'static,
     R: Future<Output = Result<(), Failure>> + Send,
 {
     let done = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let mut running = tokio::task::JoinSet::new();
-    for task in 0..tasks {
+    for _ in 0..tasks {
         let (one, done) = (one.clone(), Arc::clone(&done));
         running.spawn(async move {
             while start.elapsed() < time {
-                one(task).await?;
+                one().await?;
                 done.fetch_add(1, Ordering::Relaxed);
             }
             Ok::<(), Failure>(())

@@ -100,17 +100,27 @@ impl Caretaker {
                 return;
             }
             let layer = &*self.shared.layer;
-            let removed: io::Result<()> = removable
+            let aside: io::Result<()> = removable
                 .iter()
-                .try_for_each(|(_, path)| layer.remove(path))
+                .try_for_each(|segment| match segment.set_aside(layer) {
+                    // Done before, but the directory could not be flushed.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    other => other,
+                })
                 .and_then(|()| layer.sync_directory(self.shared.directory()));
-            if let Err(error) = removed {
+            if let Err(error) = aside {
                 tracing::error!(%error, "spool: old segments cannot be removed");
                 return;
             }
             let mut queue = self.shared.queue();
-            for (generation, _) in removable {
-                queue.segments.removed(generation);
+            for segment in &removable {
+                queue.segments.removed(segment.generation);
+            }
+            drop(queue);
+            for segment in removable {
+                if let Err(error) = self.shared.recycle(segment) {
+                    tracing::warn!(%error, "spool: the file of an old segment cannot be removed");
+                }
             }
         }
     }
@@ -127,7 +137,7 @@ impl Caretaker {
         scan(&segment, limit, |found| moves.extend(self.live(segment.generation, &found)));
         let (count, result) = self.copy(&segment, moves);
         let mut queue = self.shared.queue();
-        let gone = queue.segments.removable().iter().any(|(g, _)| *g == segment.generation);
+        let gone = queue.segments.removable().iter().any(|s| s.generation == segment.generation);
         if !gone {
             queue.segments.not_emptied(segment.generation);
         }

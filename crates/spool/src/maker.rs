@@ -11,10 +11,16 @@ use crate::segment::Segment;
 /// again that there is no room would cost more than it tells.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Spare files that are kept.
+const SPARES: usize = 4;
+
 /// The next segments. Behind one lock, so that their numbers are in the order of their use.
 #[derive(Debug)]
 pub(crate) struct Maker {
     ready: Option<Arc<Segment>>,
+    /// Files of segments that are needed no more, to be used again: nothing must be written
+    /// twice then.
+    spares: Vec<Segment>,
     next: u32,
     failed: Option<(Duration, io::ErrorKind)>,
 }
@@ -22,7 +28,7 @@ pub(crate) struct Maker {
 impl Maker {
     /// The first segment made will have the number behind `last`.
     pub(crate) fn new(last: u32) -> Self {
-        Self { ready: None, next: last.saturating_add(1), failed: None }
+        Self { ready: None, spares: Vec::new(), next: last.saturating_add(1), failed: None }
     }
 
     /// Makes one ahead, unless one is ready.
@@ -66,7 +72,14 @@ impl Maker {
             return Err(kind.into());
         }
         let next = self.next.checked_add(1).ok_or(io::ErrorKind::FileTooLarge)?;
-        match Segment::create(layer, directory, self.next, size) {
+        let made = match self.spares.pop() {
+            Some(spare) => spare.renew(layer, directory, self.next).or_else(|error| {
+                tracing::warn!(%error, "spool: an old segment cannot be used again");
+                Segment::create(layer, directory, self.next, size)
+            }),
+            None => Segment::create(layer, directory, self.next, size),
+        };
+        match made {
             Ok(segment) => {
                 self.next = next;
                 self.failed = None;
@@ -82,8 +95,22 @@ impl Maker {
         }
     }
 
-    /// A segment that was made but never used, to be removed at the end.
-    pub(crate) fn unused(&mut self) -> Option<Arc<Segment>> {
-        self.ready.take()
+    /// Takes a segment whose file has been set aside, or gives it back to be removed.
+    pub(crate) fn offer(&mut self, spare: Segment, size: u64) -> Result<(), Segment> {
+        if spare.size != size || spare.made != size || self.spares.len() >= SPARES {
+            return Err(spare);
+        }
+        self.spares.push(spare);
+        Ok(())
+    }
+
+    /// Removes what was made or kept but never used.
+    pub(crate) fn clear(&mut self, layer: &dyn Layer) {
+        if let Some(segment) = self.ready.take() {
+            let _ = layer.remove(&segment.path);
+        }
+        for spare in self.spares.drain(..) {
+            let _ = spare.remove_spare(layer);
+        }
     }
 }

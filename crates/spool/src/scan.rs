@@ -85,8 +85,11 @@ pub(crate) fn scan(segment: &Segment, limit: u64, mut each: impl FnMut(Found<'_>
         };
     }
     scan.complete = expected.1 == 0 && scan.gaps.iter().all(|gap| gap.batch < scan.batches);
-    if let Some(until) = window.last_used(at.min(window.limit)) {
+    if let Some(until) = window.last_frame(at) {
         scan.gaps.push(Gap { from: at.min(until), until, batch: expected.0 });
+    }
+    if window.unreadable > 0 && scan.gaps.is_empty() {
+        scan.gaps.push(Gap { from: scan.tail, until: window.limit, batch: expected.0 });
     }
     scan.unreadable = window.unreadable;
     scan
@@ -190,14 +193,17 @@ impl<'a> Window<'a> {
         None
     }
 
-    /// The end of the last octet behind `at` that is not zero; `None`: all are.
-    fn last_used(&mut self, at: u64) -> Option<u64> {
-        let (mut at, mut last) = (at, None);
-        while at < self.limit {
-            let length = ((self.limit - at) as usize).min(WINDOW / 4);
+    /// The end of the last thing behind `at` that looks like the begin of a record; `None`:
+    /// nothing does. What else is there is zeros, or an earlier life of the file.
+    fn last_frame(&mut self, at: u64) -> Option<u64> {
+        let (mut at, mut last) = (at.next_multiple_of(8), None);
+        let salt = self.segment.salt.to_le_bytes();
+        while at + 8 <= self.limit {
+            let length = ((self.limit - at) as usize / 8 * 8).min(WINDOW / 4);
             let piece = self.get(at, length);
-            if let Some(position) = piece.iter().rposition(|octet| *octet != 0) {
-                last = Some(at + position as u64 + 1);
+            if let Some(word) = piece.chunks_exact(8).rposition(|word| word == salt) {
+                let end = at + 8 * word as u64 + HEADER as u64;
+                last = Some(end.min(self.limit));
             }
             at += length as u64;
         }

@@ -1,7 +1,7 @@
 //! One file of the log: zero-filled before its use, headed by its number and salt, never
 //! appended to by a later process.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,11 @@ pub(crate) fn path_of(directory: &Path, generation: u32) -> PathBuf {
     directory.join(format!("{generation:08}.seg"))
 }
 
+/// Path of a segment's file between two lives.
+fn spare_of(path: &Path) -> PathBuf {
+    path.with_extension("new")
+}
+
 /// The number in the name of a segment's file.
 pub(crate) fn generation_of(name: &str) -> Option<u32> {
     let digits = name.strip_suffix(".seg")?;
@@ -56,29 +61,46 @@ impl Segment {
         generation: u32,
         size: u64,
     ) -> io::Result<Self> {
-        let path = path_of(directory, generation);
-        let unfinished = path.with_extension("new");
-        let made = Self::fill(layer, &unfinished, generation, size).and_then(|made| {
-            layer.rename(&unfinished, &path)?;
-            layer.sync_directory(directory)?;
-            Ok(made)
-        });
-        match made {
-            Ok((file, salt)) => Ok(Self { generation, salt, size, made: size, file, path }),
-            Err(error) => {
-                // Its space is what somebody may be waiting for.
-                let _ = layer.remove(&unfinished);
-                let _ = layer.remove(&path);
-                Err(error)
-            }
-        }
+        let unfinished = path_of(directory, generation).with_extension("new");
+        let made = Self::fill(layer, &unfinished, size)
+            .and_then(|file| Self::name(layer, file, &unfinished, directory, generation, size));
+        made.inspect_err(|_| {
+            // Its space is what somebody may be waiting for.
+            let _ = layer.remove(&unfinished);
+        })
     }
 
-    fn fill(layer: &dyn Layer, path: &Path, generation: u32, size: u64) -> io::Result<(File, u64)> {
-        let mut salt = [0; 8];
-        getrandom::fill(&mut salt).map_err(io::Error::other)?;
-        // Odd, and so never zero: zeros are where nothing has been written.
-        let salt = u64::from_le_bytes(salt) | 1;
+    /// Makes a new segment of one that nobody reads any more and whose file has been
+    /// [set aside](Self::set_aside): its blocks are allocated and written already. Its old
+    /// records have another salt and so are none.
+    pub(crate) fn renew(
+        self,
+        layer: &dyn Layer,
+        directory: &Path,
+        generation: u32,
+    ) -> io::Result<Self> {
+        let spare = spare_of(&self.path);
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&spare)
+            .and_then(|file| Self::name(layer, file, &spare, directory, generation, self.size))
+            .inspect_err(|_| {
+                let _ = layer.remove(&spare);
+            })
+    }
+
+    /// Takes away the segment's name, so that its file is a segment no more.
+    pub(crate) fn set_aside(&self, layer: &dyn Layer) -> io::Result<()> {
+        layer.rename(&self.path, &spare_of(&self.path))
+    }
+
+    /// Removes the file that [`Self::set_aside`] has left.
+    pub(crate) fn remove_spare(&self, layer: &dyn Layer) -> io::Result<()> {
+        layer.remove(&spare_of(&self.path))
+    }
+
+    fn fill(layer: &dyn Layer, path: &Path, size: u64) -> io::Result<File> {
         layer.remove(path)?;
         let file = layer.create(path)?;
         let zeros = vec![0; ZEROS];
@@ -88,12 +110,33 @@ impl Segment {
             write_all_at(layer, &file, &mut [IoSlice::new(&zeros[..now])], at)?;
             at += now as u64;
         }
+        Ok(file)
+    }
+
+    /// Writes the header, then gives the file the name of a segment.
+    fn name(
+        layer: &dyn Layer,
+        file: File,
+        unfinished: &Path,
+        directory: &Path,
+        generation: u32,
+        size: u64,
+    ) -> io::Result<Self> {
+        let mut salt = [0; 8];
+        getrandom::fill(&mut salt).map_err(io::Error::other)?;
+        // Odd, and so never zero: zeros are where nothing has been written.
+        let salt = u64::from_le_bytes(salt) | 1;
         let header = encode_header(generation, salt, size);
         for copy in [0, BLOCK] {
             write_all_at(layer, &file, &mut [IoSlice::new(&header)], copy)?;
         }
         layer.sync(&file)?;
-        Ok((file, salt))
+        let path = path_of(directory, generation);
+        layer.rename(unfinished, &path)?;
+        layer.sync_directory(directory).inspect_err(|_| {
+            let _ = layer.remove(&path);
+        })?;
+        Ok(Self { generation, salt, size, made: size, file, path })
     }
 
     /// Opens a segment for reading. `Ok(None)`: neither copy of its header is whole.

@@ -2,7 +2,6 @@
 //! may go and which is worth emptying.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::record::span;
@@ -187,15 +186,13 @@ impl Segments {
     }
 
     /// Segments that nothing needs.
-    pub(crate) fn removable(&self) -> Vec<(u32, PathBuf)> {
-        self.places
-            .iter()
-            .filter(|(_, place)| !place.is_needed())
-            .map(|(generation, place)| (*generation, place.segment.path.clone()))
-            .collect()
+    pub(crate) fn removable(&self) -> Vec<Arc<Segment>> {
+        let places = self.places.values().filter(|place| !place.is_needed());
+        places.map(|place| Arc::clone(&place.segment)).collect()
     }
 
-    /// The file of `generation` is gone for good: notes about it have no purpose any more.
+    /// The file of `generation` is a segment no more, and will not be one again after a power
+    /// cut: notes about it have no purpose any more.
     pub(crate) fn removed(&mut self, generation: u32) {
         self.places.remove(&generation);
         for place in self.places.values_mut() {

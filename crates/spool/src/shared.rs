@@ -134,11 +134,22 @@ impl Shared {
         lock(&self.maker).prepare(&*self.layer, self.directory(), size, now)
     }
 
-    /// Removes the segment that was made ahead and will not be used.
+    /// Keeps the file of a segment that has been set aside for the next one, or removes it.
+    pub(crate) fn recycle(&self, segment: Arc<Segment>) -> io::Result<()> {
+        // Somebody who still reads it must not find other records in it.
+        let spare = match Arc::try_unwrap(segment) {
+            Ok(spare) if !self.full.load(Ordering::Relaxed) => spare,
+            Ok(spare) => return spare.remove_spare(&*self.layer),
+            Err(shared) => return shared.remove_spare(&*self.layer),
+        };
+        let size = self.config.segment_size.0;
+        let refused = lock(&self.maker).offer(spare, size);
+        refused.or_else(|spare| spare.remove_spare(&*self.layer))
+    }
+
+    /// Removes segments that were made ahead or kept and will not be used.
     pub(crate) fn drop_prepared(&self) {
-        if let Some(segment) = lock(&self.maker).unused() {
-            let _ = self.layer.remove(&segment.path);
-        }
+        lock(&self.maker).clear(&*self.layer);
     }
 
     /// Whether mail must be refused for lack of room.

@@ -1,7 +1,9 @@
-//! `config/lastpost.toml` says what the code does, and `lastpost check` says what is wrong.
+//! `config/lastpost.toml` and the admin's guide say what the code does, and `lastpost check` says
+//! what is wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod admin;
 mod broken;
 mod documented;
 mod site;

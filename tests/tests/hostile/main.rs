@@ -7,6 +7,7 @@ mod crowd;
 mod injection;
 mod kit;
 mod lines;
+mod log;
 mod memory;
 mod names;
 mod noise;

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use auth::{Attempt, Permit, Refusal, RulingObserver, SmtpAuth};
+use auth::{Attempt, Permit, Refusal, RulingObserver, Settlement, SmtpAuth};
 use phaseout::{Access, Outcome, UsageRecorder, Use};
 
-/// Records each message that SMTP AUTH permitted.
+/// Records each message that was accepted by SMTP AUTH.
 pub(super) struct AuthUsage {
     recorder: Arc<UsageRecorder>,
 }
@@ -18,22 +18,23 @@ impl AuthUsage {
 }
 
 impl RulingObserver for AuthUsage {
-    fn on_ruling(&self, attempt: &Attempt<'_>, outcome: Result<&Permit, &Refusal>) {
-        let Ok(permit) = outcome else { return };
-        if permit.authority() != SmtpAuth::NAME {
+    fn on_ruling(&self, _attempt: &Attempt<'_>, _outcome: Result<&Permit, &Refusal>) {}
+
+    fn on_settlement(&self, permit: &Permit, settlement: Settlement) {
+        if permit.authority() != SmtpAuth::NAME || !settlement.accepted {
             return;
         }
-        let sender = attempt.sender.to_string();
+        let sender = permit.sender().mailbox().map(ToString::to_string);
         self.recorder.record(&Use {
-            at: attempt.at.wall,
-            client: attempt.client,
+            at: permit.at().wall,
+            client: permit.client(),
             account: permit.account().key(),
             access: Access::Modern,
             method: SmtpAuth::NAME,
-            helo: attempt.helo,
-            extended: attempt.extended,
+            helo: permit.helo(),
+            extended: permit.extended(),
             outcome: Outcome::Allowed,
-            sender: Some(&sender),
+            sender: sender.as_deref(),
         });
     }
 }

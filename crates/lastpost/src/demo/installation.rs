@@ -23,6 +23,8 @@ pub struct Plan {
     pub next_hop: String,
     /// How long a grant lives.
     pub window: Duration,
+    /// The ports to listen on; without them, free ones are looked for.
+    pub ports: Option<Ports>,
 }
 
 /// The ports that the daemons listen on.
@@ -95,7 +97,10 @@ impl Installation {
         clear(directory)?;
         let failed =
             |error: io::Error| CliError::Failed(format!("{}: {error}", directory.display()));
-        let ports = free_ports().map_err(failed)?;
+        let ports = match plan.ports {
+            Some(ports) => ports,
+            None => free_ports().map_err(failed)?,
+        };
         let accounts = customers(plan);
         let made = Self { directory: directory.clone(), ports, accounts };
         made.write_certificate()?;

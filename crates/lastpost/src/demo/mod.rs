@@ -103,14 +103,13 @@ async fn perform(args: &DemoArgs, directory: &Path, json: bool) -> Result<(), Cl
         accounts: args.accounts,
         next_hop,
         window: args.window,
+        ports: None,
     };
     let installation = tokio::task::spawn_blocking(move || Installation::create(&plan))
         .await
         .map_err(CliError::failed)??;
     let config = Config::load(&installation.config_file())?;
-    let service = Service::start(config, Role::Both, Arc::new(auth::SystemClock::new()))
-        .await
-        .map_err(CliError::from)?;
+    let service = Service::start(config, Role::Both, Arc::new(auth::SystemClock::new())).await?;
     let steps = walkthrough::steps(&installation, sink.is_some());
     installation.write_manifest(&steps).map_err(CliError::failed)?;
     if !json {

@@ -71,6 +71,15 @@ impl Faulty {
         self.lock().journal.len()
     }
 
+    /// How many segments were set aside to be used again.
+    pub(crate) fn renewed(&self) -> usize {
+        let renews = |done: &Done| match done {
+            Done::Rename { from, .. } => from.extension().is_some_and(|e| e == "seg"),
+            _ => false,
+        };
+        self.lock().journal.iter().filter(|done| renews(done)).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }

@@ -70,13 +70,13 @@ fn the_scenario_without_faults_keeps_every_promise() {
 #[test]
 fn each_call_failing_once_loses_nothing() {
     sweep(false, Errno::IO, 1);
-    sweep(false, Errno::NOSPC, 3);
+    sweep(false, Errno::NOSPC, 5);
 }
 
 #[test]
 fn each_call_failing_for_good_loses_nothing_acknowledged() {
-    sweep(true, Errno::IO, 2);
-    sweep(true, Errno::NOSPC, 3);
+    sweep(true, Errno::IO, 3);
+    sweep(true, Errno::NOSPC, 7);
 }
 
 fn sweep(lasting: bool, errno: Errno, step: usize) {
@@ -122,7 +122,7 @@ async fn outcomes_hold_while_the_disk_fails_and_are_written_when_it_works_again(
     let layer: Arc<dyn Layer> = faulty.clone();
     let (spool, _) = open(directory.path(), &clock, &layer).unwrap();
     for seed in 0..3 {
-        put(&spool, seed, 70_000).await.unwrap();
+        put(&spool, seed, 210_000).await.unwrap();
     }
     faulty.fail(Some(Fault { at: faulty.calls(), lasting: true, errno: Errno::IO }));
     let later = start() + jiff::SignedDuration::from_hours(1);

@@ -16,7 +16,7 @@ use crate::{IntakeError, Job, Outcome, QueueId, Report, Size, Spool, SpoolConfig
 pub(super) fn config(directory: &Path) -> SpoolConfig {
     SpoolConfig {
         segment_size: Size::mib(1),
-        inline_max: Size::kib(64),
+        inline_max: Size::kib(200),
         free_space_min: Size(0),
         free_inodes_min: 0,
         ..SpoolConfig::at(directory)
@@ -40,12 +40,15 @@ pub(super) fn open(
     Spool::open_on(&config(directory), clock, Arc::clone(layer))
 }
 
-/// Octets that depend on `seed` alone.
+/// Octets that depend on `seed` alone, no two blocks alike.
 pub(super) fn text(seed: u64, octets: usize) -> Vec<u8> {
     let mut random = Random(seed);
-    let mut text = Vec::with_capacity(octets + 8);
+    let block: Vec<u8> = (0..512).flat_map(|_| random.next().to_le_bytes()).collect();
+    let mut text = Vec::with_capacity(octets + block.len());
     while text.len() < octets {
-        text.extend_from_slice(&random.next().to_le_bytes());
+        let number = text.len() as u64 ^ seed;
+        text.extend_from_slice(&number.to_le_bytes());
+        text.extend_from_slice(&block);
     }
     text.truncate(octets);
     text
@@ -130,7 +133,7 @@ pub(super) async fn scenario(
     for round in 0..rounds {
         for n in 0..6 {
             let seed = round * 10 + n;
-            let octets = [10, 40_000, 0, 70_000, 60_000, 5_000][n as usize];
+            let octets = [10, 150_000, 0, 210_000, 180_000, 5_000][n as usize];
             match put(spool, seed, octets).await {
                 Ok(id) => {
                     let reached = vec![(Stage::Queued, mark())];
@@ -141,7 +144,9 @@ pub(super) async fn scenario(
                 Err(_) => account.refused.push(seed),
             }
         }
-        for job in spool.claim(start(), 4).await {
+        // A backlog now and then, for the administrator.
+        let most = if matches!(round % 5, 1 | 3) { 4 } else { 8 };
+        for job in spool.claim(start(), most).await {
             settle(spool, job, &mut account, mark).await;
         }
         administer(spool, round, &mut account, mark).await;
@@ -154,7 +159,7 @@ async fn settle(spool: &Spool, job: Job, account: &mut Account, mark: &(dyn Fn()
     let id = job.id();
     let promise = account.promises.get_mut(&id).unwrap();
     let until = start() + SignedDuration::from_hours(1);
-    let (stage, second) = if promise.seed % 10 == 1 {
+    let (stage, second) = if promise.seed % 10 == 5 {
         (Stage::Half, Outcome::Deferred { until, reply: "450".into() })
     } else {
         (Stage::Gone, Outcome::Done)
@@ -182,7 +187,7 @@ async fn administer(
         if spool.delete(*id).await.is_ok() {
             promise.reached.push((Stage::Gone, mark()));
         }
-    } else if round % 5 == 4 {
+    } else if round % 5 == 1 {
         promise.hold_asked = true;
         if spool.hold(*id).await.is_ok() {
             promise.held = Some((true, mark()));

@@ -22,6 +22,7 @@ fn every_promise_survives_a_power_cut_at_any_moment() {
         assert_eq!(account.refused, Vec::<u64>::new());
         let entries = faulty.journal();
         assert!(entries > 150, "{entries}");
+        assert!(faulty.renewed() > 0, "no segment had a second life");
         let mut random = Random(7);
         for cut in 0..=entries {
             cut_and_check(&faulty, cut, &account, &mut random).await;
