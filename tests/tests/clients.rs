@@ -1,5 +1,7 @@
 //! Real mail programs: what they fetch and send is, octet for octet, what lies here.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,7 @@
 //! `kill -9` under load: what was acknowledged arrives, and arrives whole.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! retire: whole file
 //! Two daemons on one host: the grant is there before the customer reads `+OK`.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};

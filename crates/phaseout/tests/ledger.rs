@@ -31,7 +31,7 @@ fn entry(account: &str, access: Access, minutes: i64) -> Entry {
         account: AccountKey::parse(account, None).unwrap(),
         access,
         method: match access {
-            Access::Legacy => "pop-before-smtp",
+            Access::Legacy => "legacy-access",
             Access::Modern => "smtp-auth",
         },
         helo: "desktop".into(),

@@ -12,7 +12,8 @@ use pop_before_smtp::BridgeConfig;
 
 use super::control::Revoke;
 use super::{file_of, usage_error};
-use crate::cli::{CliError, CommonArgs, running, table};
+use crate::cli::output::table;
+use crate::cli::{CliError, CommonArgs, running};
 use crate::config::Config;
 
 /// The bridge's commands.

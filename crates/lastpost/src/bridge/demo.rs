@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::demo::installation::Installation;
+use crate::demo::installation::{DemoAccount, Installation};
 use crate::demo::walkthrough::{Lines, Step, step};
 
 /// Writes the bridge's file; the text to add to the legacy listener's authorities.
@@ -64,12 +64,12 @@ pub(crate) fn demo_steps(installation: &Installation, lines: &Lines<'_>) -> Vec<
     vec![
         step(
             "Olivia has just fetched: for 20 minutes she may send without a password.",
-            lines.without_password(open, "127.0.0.1"),
+            without_password(installation, open, "127.0.0.1"),
             "250 2.0.0",
         ),
         step(
             "A neighbour with another address is not let in, though he names her as the sender.",
-            lines.without_password(open, "127.0.0.2"),
+            without_password(installation, open, "127.0.0.2"),
             "530 5.7.0",
         ),
         step(
@@ -77,11 +77,11 @@ pub(crate) fn demo_steps(installation: &Installation, lines: &Lines<'_>) -> Vec<
             lines.pop3(notice, ""),
             "1 ",
         ),
-        step("… and sends.", lines.without_password(notice, "127.0.0.1"), "250 2.0.0"),
+        step("… and sends.", without_password(installation, notice, "127.0.0.1"), "250 2.0.0"),
         step("Clara's cohort is closed. She fetches as ever …", lines.pop3(closed, ""), "1 "),
         step(
             "… and is told since when, and what to switch on.",
-            lines.without_password(closed, "127.0.0.1"),
+            without_password(installation, closed, "127.0.0.1"),
             "530 5.7.0",
         ),
         step("Who may send right now?", lines.lastpost("grants list"), "olivia@open.example"),
@@ -92,4 +92,15 @@ pub(crate) fn demo_steps(installation: &Installation, lines: &Lines<'_>) -> Vec<
         ),
         step("Who still relies on it?", lines.lastpost("phaseout who"), "olivia@open.example"),
     ]
+}
+
+/// curl sends without a password on the legacy port, from a local address.
+fn without_password(installation: &Installation, account: &DemoAccount, from: &str) -> String {
+    format!(
+        "curl -sS -v --url smtp://127.0.0.1:{} --interface {from} --mail-from {} \
+         --mail-rcpt friend@elsewhere.example --upload-file {} 2>&1 | grep '^<'",
+        installation.ports().legacy,
+        account.addresses[0],
+        installation.letter_file(account).display()
+    )
 }

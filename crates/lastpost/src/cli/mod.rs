@@ -3,7 +3,7 @@
 mod account;
 mod check;
 mod maildrop;
-mod output;
+pub(crate) mod output;
 mod queue;
 pub(crate) mod running;
 
@@ -13,7 +13,6 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use output::Output;
-pub(crate) use output::table;
 
 use crate::config::{Config, ConfigError};
 

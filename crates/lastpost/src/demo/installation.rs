@@ -148,7 +148,7 @@ impl Installation {
     }
 
     /// The letter from an account of the story, ready to be uploaded.
-    pub(super) fn letter_file(&self, account: &DemoAccount) -> PathBuf {
+    pub(crate) fn letter_file(&self, account: &DemoAccount) -> PathBuf {
         self.directory.join("letters").join(format!("from-{}.eml", account.cohort))
     }
 

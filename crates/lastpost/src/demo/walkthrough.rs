@@ -73,17 +73,6 @@ impl Lines<'_> {
         )
     }
 
-    /// curl sends without a password on the legacy port, from a local address.
-    pub(crate) fn without_password(&self, account: &DemoAccount, from: &str) -> String {
-        format!(
-            "curl -sS -v --url smtp://127.0.0.1:{} --interface {from} --mail-from {} \
-             --mail-rcpt friend@elsewhere.example --upload-file {} 2>&1 | grep '^<'",
-            self.installation.ports().legacy,
-            account.addresses[0],
-            self.installation.letter_file(account).display()
-        )
-    }
-
     /// curl sends with a password on 587, under TLS.
     pub(crate) fn authenticated(&self, account: &DemoAccount) -> String {
         format!(
