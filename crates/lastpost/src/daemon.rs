@@ -16,7 +16,7 @@ const BLOCKING_THREADS_MAX: usize = 128;
 
 /// The POP3 daemon alone; grants go to the submission daemon over a socket.
 #[derive(Debug, Parser)]
-#[command(name = "lastpost-pop3d", version, about)]
+#[command(name = "lastpost-pop3d", version)]
 struct Pop3d {
     #[command(flatten)]
     common: CommonArgs,
@@ -24,7 +24,7 @@ struct Pop3d {
 
 /// The submission daemon alone, with spool and delivery.
 #[derive(Debug, Parser)]
-#[command(name = "lastpost-submissiond", version, about)]
+#[command(name = "lastpost-submissiond", version)]
 struct Submissiond {
     #[command(flatten)]
     common: CommonArgs,
@@ -52,6 +52,7 @@ pub fn run(common: &CommonArgs, role: Role) -> Result<(), CliError> {
     for warning in warn_of_retired_files(&config.file) {
         tracing::warn!(target: "lastpost::config", "{warning}");
     }
+    raise_descriptor_limit();
     runtime()?.block_on(async {
         let service = Service::start(config, role, Arc::new(auth::SystemClock::new())).await?;
         serve(service).await
@@ -77,6 +78,17 @@ async fn serve(service: Service) -> Result<(), CliError> {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     service.stop().await;
     Ok(())
+}
+
+/// As many descriptors as the system allows this process: each session holds one or two, and
+/// the usual soft limit of 1024 was made for programs that use `select`.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_err() {
+        tracing::warn!(target: "lastpost::service", limit = ?limit.current, "the limit of descriptors could not be raised");
+    }
 }
 
 /// The runtime that all sessions share.

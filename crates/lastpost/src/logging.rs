@@ -17,12 +17,7 @@ use crate::config::{LogConfig, LogFormat};
 /// # Errors
 /// If the filter is malformed.
 pub(crate) fn start(config: &LogConfig) -> Result<(), String> {
-    let words = config.filter.as_deref().unwrap_or("info");
-    let filter = EnvFilter::try_new(words).map_err(|error| {
-        format!(
-            "log.filter: {words:?} is no filter ({error}): write info, or warn,lastpost::auth=debug"
-        )
-    })?;
+    let filter = filter(config)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first.
     let _ = match config.format {
@@ -30,6 +25,17 @@ pub(crate) fn start(config: &LogConfig) -> Result<(), String> {
         LogFormat::Text => builder.with_ansi(false).try_init(),
     };
     Ok(())
+}
+
+/// The filter of the configuration.
+///
+/// # Errors
+/// If it is malformed.
+pub(crate) fn filter(config: &LogConfig) -> Result<EnvFilter, String> {
+    let words = config.filter.as_deref().unwrap_or("info");
+    EnvFilter::try_new(words).map_err(|error| {
+        format!("{words:?} is no filter ({error}); expected info, or warn,lastpost::auth=debug")
+    })
 }
 
 /// Starts the demo's log on the standard output: one coloured line per event, or JSON.

@@ -75,7 +75,7 @@ impl Default for Pop3Config {
 #[error("{key}: {problem}; expected {expected}")]
 pub struct ConfigError {
     /// The key, with its section.
-    pub key: &'static str,
+    pub key: String,
     /// What is wrong with the value.
     pub problem: String,
     /// What should stand there.
@@ -101,7 +101,7 @@ impl Pop3Config {
         at_least_one("pop3.sessions_per_ip_max", u64::from(self.sessions_per_ip_max))?;
         if !(1..=IO_THREADS_MAX).contains(&self.io_threads) {
             return Err(ConfigError {
-                key: "pop3.io_threads",
+                key: "pop3.io_threads".to_owned(),
                 problem: format!("{} is out of range", self.io_threads),
                 expected: "1 to 256",
             });
@@ -111,14 +111,14 @@ impl Pop3Config {
             let twice = self.listen.iter().take(at).any(|other| other.address == listen.address);
             if twice && port != 0 {
                 return Err(ConfigError {
-                    key: "pop3.listen.address",
+                    key: format!("pop3.listen[{at}].address"),
                     problem: format!("{} stands there twice", listen.address),
                     expected: "each address and port once",
                 });
             }
             if listen.proxy_protocol && self.trusted_proxies.is_empty() {
                 return Err(ConfigError {
-                    key: "pop3.trusted_proxies",
+                    key: "pop3.trusted_proxies".to_owned(),
                     problem: format!(
                         "{} has proxy_protocol, but nobody is trusted",
                         listen.address
@@ -162,12 +162,20 @@ fn within(
     if (least..=DAY).contains(&value) {
         return Ok(());
     }
-    Err(ConfigError { key, problem: format!("{value:?} is out of range"), expected })
+    Err(ConfigError {
+        key: key.to_owned(),
+        problem: format!("{value:?} is out of range"),
+        expected,
+    })
 }
 
 fn at_least_one(key: &'static str, value: u64) -> Result<(), ConfigError> {
     if value > 0 {
         return Ok(());
     }
-    Err(ConfigError { key, problem: "0 would refuse everybody".to_owned(), expected: "1 or more" })
+    Err(ConfigError {
+        key: key.to_owned(),
+        problem: "0 would refuse everybody".to_owned(),
+        expected: "1 or more",
+    })
 }

@@ -14,7 +14,7 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut inside = None;
     for line in text.lines() {
         match (inside, line.strip_prefix("```")) {
-            (None, Some(name)) => inside = Some(name.to_owned() == language),
+            (None, Some(name)) => inside = Some(name == language),
             (Some(_), Some(_)) => inside = None,
             (Some(true), None) => lines.push(line.to_owned()),
             _ => {}

@@ -1,6 +1,7 @@
 //! Broken configurations: each is refused with its place, what was found and what was expected.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::site::{Checked, Site, check};
 use crate::table::{AT_START, Case, GOOD, IN_THE_SECOND, TABLE};
@@ -83,20 +84,21 @@ fn the_listener_that_is_at_fault_is_the_one_that_is_shown() {
 #[test]
 fn files_that_cannot_be_read_are_named() {
     let site = Site::new();
-    let whole: &[(&str, Option<&[u8]>, &[&str])] = &[
-        ("missing.toml", None, &["it cannot be read", "No such file"]),
-        ("latin1.toml", Some(b"# caf\xe9\nhostname = \"a\"\n"), &["line 1 is not UTF-8"]),
-        ("empty.toml", Some(b""), &["missing field `hostname`"]),
-        ("half.toml", Some(b"hostname = \"mail.example.net\"\n"), &["missing field"]),
-        ("image.toml", Some(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), &["is not UTF-8"]),
-    ];
-    for (name, content, says) in whole {
-        let file = content.map_or_else(|| site.path(name), |content| site.write(name, content));
-        let found = objections(&check(&file, &[]), &file.display().to_string(), says);
-        assert!(found.is_empty(), "{name}: {found}");
+    let refused = |file: &Path, says: &str| {
+        let found = objections(&check(file, &[]), &file.display().to_string(), &[says]);
+        assert!(found.is_empty(), "{}: {found}", file.display());
+    };
+    for (content, says) in [
+        (&b"# caf\xe9\nhostname = \"a\"\n"[..], "line 1 is not UTF-8"),
+        (b"", "missing field `hostname`"),
+        (b"hostname = \"mail.example.net\"\n", "missing field"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "is not UTF-8"),
+        (&vec![b'#'; 5 << 20], "larger than 4 MiB"),
+    ] {
+        refused(&site.write("whole.toml", content), says);
     }
-    let found = objections(&check(&site.path(""), &[]), "", &["it cannot be read"]);
-    assert!(found.is_empty(), "a directory: {found}");
+    refused(&site.path("missing.toml"), "it cannot be read: No such file");
+    refused(&site.path(""), "it cannot be read");
 }
 
 /// A file in which a secret stands where it should not: it is not repeated.

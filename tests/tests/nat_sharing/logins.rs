@@ -117,6 +117,31 @@ fn fetching_again_begins_the_window_anew() {
 }
 
 #[test]
+fn a_login_succeeds_even_if_there_is_no_room_for_its_grant() {
+    let house = house("entries_max = 1\naddresses_per_account = 2");
+    for (login, from) in [(AIKO, HOME), (BERT, ELSEWHERE), (BERT, HOME)] {
+        house.fetch(login, from);
+        pass(&house, 1);
+        assert_eq!(house.grants(), [(from, login.to_owned())], "the youngest stays");
+    }
+}
+
+#[test]
+fn an_account_has_grants_at_its_latest_addresses_alone() {
+    let house = house("addresses_per_account = 2");
+    let third = [127, 0, 0, 4].into();
+    house.fetch(BERT, HOME);
+    for from in [HOME, ELSEWHERE, third] {
+        house.fetch(AIKO, from);
+        pass(&house, 1);
+    }
+    refused(&house.send(AIKO, HOME), "550 5.7.1", NOT_OWNED);
+    accepted(&house.send(AIKO, ELSEWHERE));
+    accepted(&house.send(AIKO, third));
+    accepted(&house.send(BERT, HOME));
+}
+
+#[test]
 fn a_session_that_stays_open_does_not_prolong_it() {
     let house = house("");
     let mut pop3 = house.logged_in(AIKO, HOME);

@@ -83,23 +83,35 @@ fn usage_error(error: impl std::fmt::Display) -> CliError {
     CliError::Usage(error.to_string())
 }
 
-/// The bridge's part of `lastpost check`: warnings, or the first mistakes.
+/// The bridge's part of `lastpost check`: adds its name to the authorities that may be named,
+/// and its warnings.
 ///
 /// # Errors
 /// If the file has a mistake or does not fit the accounts.
-pub(crate) fn check(config: &Config, directory: &Directory) -> Result<Vec<String>, CliError> {
+pub(crate) fn check(
+    config: &Config,
+    directory: &Directory,
+    authorities: &mut Vec<&'static str>,
+    warnings: &mut Vec<String>,
+) -> Result<(), CliError> {
     let file = file_of(config);
     if !file.exists() {
-        return Ok(Vec::new());
+        return Ok(());
     }
+    authorities.push(pop_before_smtp::NAME);
     let settings = BridgeConfig::load(&file, directory.default_domain()).map_err(usage_error)?;
     if !settings.enabled {
-        return Ok(vec![format!("{}: the bridge is switched off", file.display())]);
+        warnings.push(format!("{}: the bridge is switched off", file.display()));
+        return Ok(());
     }
     let accounts = directory.all();
     let report = settings.schedule.check(accounts.iter().map(|account| account.key()));
-    let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
-    if report.has_errors() { Err(CliError::Usage(findings.join("\n"))) } else { Ok(findings) }
+    let findings = report.findings.iter().map(ToString::to_string);
+    if report.has_errors() {
+        return Err(CliError::Usage(findings.collect::<Vec<_>>().join("\n")));
+    }
+    warnings.extend(findings);
+    Ok(())
 }
 
 /// The bridge's file read again.

@@ -1,10 +1,13 @@
 //! `lastpost check`: everything that a start would read, read now.
 
+use std::net::SocketAddr;
+
 use auth::Directory;
 use serde::Serialize;
 
 use super::{CliError, CommonArgs};
 use crate::config::{Config, warn_of_retired_files};
+use crate::service::check_authorities;
 
 #[derive(Serialize)]
 struct Checked {
@@ -19,8 +22,11 @@ pub(crate) fn run(common: &CommonArgs) -> Result<(), CliError> {
         .map_err(|error| config.mistake("accounts.passwd_file", error.to_string()))?;
     #[allow(unused_mut, reason = "the bridge adds its own")]
     let mut warnings = warnings(&config, &directory)?;
+    #[allow(unused_mut, reason = "the bridge adds its own")]
+    let mut authorities = vec![auth::SmtpAuth::NAME];
     #[cfg(feature = "pop-before-smtp")] // retire
-    warnings.extend(crate::bridge::check(&config, &directory)?); // retire
+    crate::bridge::check(&config, &directory, &mut authorities, &mut warnings)?; // retire
+    check_authorities(&config, &authorities)?;
     let checked =
         Checked { file: config.file.display().to_string(), accounts: directory.len(), warnings };
     common.output().show(&checked, |checked| {
@@ -44,17 +50,36 @@ fn warnings(config: &Config, directory: &Directory) -> Result<Vec<String>, CliEr
                 .to_owned(),
         );
     }
-    for address in config.pop3.listen.iter().map(|listen| listen.address) {
-        if config
-            .submission
-            .listen
-            .iter()
-            .any(|listen| listen.address == address && address.port() != 0)
-        {
-            return Err(config
-                .mistake("pop3.listen", format!("{address} is a submission listener's address too"))
-                .into());
-        }
-    }
+    crate::logging::filter(&config.log).map_err(|message| config.mistake("log.filter", message))?;
+    check_addresses(config)?;
     Ok(warnings)
+}
+
+/// Whether two listeners of different sections want the same address.
+fn check_addresses(config: &Config) -> Result<(), CliError> {
+    let mut taken: Vec<(SocketAddr, &str)> = config
+        .submission
+        .listen
+        .iter()
+        .map(|listen| (listen.address, "a submission listener"))
+        .collect();
+    let mut claim = |key: String, address: SocketAddr, whose: &'static str| {
+        let holder = taken.iter().find(|(other, _)| *other == address && address.port() != 0);
+        if let Some((_, holder)) = holder {
+            let message = format!("{address} is the address of {holder}; expected one of its own");
+            return Err(config.mistake(&key, message));
+        }
+        taken.push((address, whose));
+        Ok(())
+    };
+    for (index, listen) in config.pop3.listen.iter().enumerate() {
+        claim(format!("pop3.listen[{index}].address"), listen.address, "a POP3 listener")?;
+    }
+    if let Some(address) = config.control.listen {
+        claim("control.listen".to_owned(), address, "the control side")?;
+    }
+    if let Some(address) = config.control.listen_pop3d {
+        claim("control.listen_pop3d".to_owned(), address, "the control side of lastpost-pop3d")?;
+    }
+    Ok(())
 }

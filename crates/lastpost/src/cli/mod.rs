@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigError};
 
 /// POP3 and submission for mail providers, with a bridge that knows its own end date.
 #[derive(Debug, Parser)]
-#[command(name = "lastpost", version, about, arg_required_else_help = true)]
+#[command(name = "lastpost", version, arg_required_else_help = true)]
 #[command(after_help = "Try it: lastpost demo")]
 struct Cli {
     #[command(flatten)]

@@ -150,8 +150,12 @@ fn describe(message: &QueuedMessage) -> String {
         let _ = writeln!(text, "account   {account}, by {authority}");
     }
     for recipient in &message.recipients {
-        let reply = recipient.last_reply.as_deref().unwrap_or("not tried yet");
-        let _ = writeln!(text, "to        {} {}: {reply}", recipient.address, recipient.state);
+        let reply = match (&recipient.last_reply, recipient.state.as_str()) {
+            (Some(reply), _) => format!(": {reply}"),
+            (None, "pending") => ": not tried yet".to_owned(),
+            (None, _) => String::new(),
+        };
+        let _ = writeln!(text, "to        {} {}{reply}", recipient.address, recipient.state);
     }
     text
 }

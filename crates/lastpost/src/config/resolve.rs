@@ -66,7 +66,7 @@ impl Config {
         };
         self.accounts.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
         self.auth.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
-        self.pop3.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        self.pop3.check().map_err(|e| wrong(&e.key, &e.problem, e.expected))?;
         self.submission.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
         self.spool
             .validate()

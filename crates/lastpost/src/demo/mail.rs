@@ -9,6 +9,11 @@ pub(super) fn seeds(to: &str) -> Vec<Vec<u8>> {
     vec![plain(to), html_with_attachment(to), japanese(to), dots(to), large(to)]
 }
 
+/// The two small ones of them, for accounts that only make up the number.
+pub(super) fn small_seeds(to: &str) -> Vec<Vec<u8>> {
+    vec![plain(to), html_with_attachment(to)]
+}
+
 /// A message ready to be sent, from `from` to `to`, with CRLF line ends.
 #[must_use]
 pub(super) fn letter(from: &str, to: &str) -> Vec<u8> {

@@ -23,7 +23,7 @@ use crate::cli::CliError;
 use crate::config::Config;
 use crate::control::{self, Controls, Token};
 use reloads::{ReloadAccounts, ReloadTls};
-pub(crate) use seams::Seams;
+pub(crate) use seams::{Seams, check_authorities};
 use status::Sources;
 
 /// How long sessions may go on after the end was asked for.
@@ -241,7 +241,7 @@ impl Building {
         for warning in self.config.submission.warnings() {
             tracing::warn!(target: "lastpost::config", "{warning}");
         }
-        self.seams.check_authorities(&self.config)?;
+        check_authorities(&self.config, &self.seams.names())?;
         let means = Means {
             hostname: self.config.hostname.clone(),
             authenticator: self.authenticator.clone(),

@@ -49,25 +49,29 @@ impl Seams {
         Chain::new(authorities, self.rulings.clone())
     }
 
-    /// Whether every authority that a listener names is there.
-    ///
-    /// # Errors
-    /// The first that is not.
-    pub(crate) fn check_authorities(&self, config: &Config) -> Result<(), ConfigError> {
-        let known: Vec<_> = self.authorities.iter().map(|authority| authority.name()).collect();
-        for (index, listen) in config.submission.listen.iter().enumerate() {
-            for name in &listen.authorities {
-                if !known.contains(&name.as_str()) {
-                    let key = format!("submission.listen[{index}].authorities");
-                    let message = format!(
-                        "{name:?} is not an authority of this build and configuration; expected \
-                         some of {}",
-                        known.join(", ")
-                    );
-                    return Err(config.mistake(&key, message));
-                }
+    /// The names of the authorities.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        self.authorities.iter().map(|authority| authority.name()).collect()
+    }
+}
+
+/// Whether every authority that a listener names is among `known`.
+///
+/// # Errors
+/// The first that is not.
+pub(crate) fn check_authorities(config: &Config, known: &[&str]) -> Result<(), ConfigError> {
+    for (index, listen) in config.submission.listen.iter().enumerate() {
+        for name in &listen.authorities {
+            if !known.contains(&name.as_str()) {
+                let key = format!("submission.listen[{index}].authorities");
+                let message = format!(
+                    "{name:?} is not an authority of this build and configuration; expected some \
+                     of {}",
+                    known.join(", ")
+                );
+                return Err(config.mistake(&key, message));
             }
         }
-        Ok(())
     }
+    Ok(())
 }

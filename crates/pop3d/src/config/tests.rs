@@ -69,7 +69,7 @@ fn wrong_values_are_named() {
         ("io_threads = 10000", "pop3.io_threads"),
         (
             "listen = [{ address = \"127.0.0.1:1\" }, { address = \"127.0.0.1:1\" }]",
-            "pop3.listen.address",
+            "pop3.listen[1].address",
         ),
         ("listen = [{ address = \"127.0.0.1:1\", proxy_protocol = true }]", "pop3.trusted_proxies"),
     ] {

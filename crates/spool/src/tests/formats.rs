@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use address::{AccountKey, Mailbox, ReversePath};
 use proptest::prelude::*;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
 
 use crate::message::{self, Message, Summary, timestamp};
 use crate::note::{Cut, Finished, Seal};
@@ -162,6 +164,19 @@ proptest! {
         prop_assert_eq!(Size::parse(&Size(octets).to_string()), Ok(Size(octets)));
         let _ = Size::parse(&rubbish);
     }
+}
+
+#[test]
+fn sizes_in_configuration_are_numbers_or_text_and_never_negative() {
+    type Wrong = serde::de::value::Error;
+    let text =
+        |text: &'static str| Size::deserialize(IntoDeserializer::<Wrong>::into_deserializer(text));
+    let number = |n: i64| Size::deserialize(IntoDeserializer::<Wrong>::into_deserializer(n));
+    assert_eq!(text("64MiB"), Ok(Size::mib(64)));
+    assert_eq!(number(4096), Ok(Size(4096)));
+    let error = text("64 parsecs").unwrap_err().to_string();
+    assert!(error.contains("64 parsecs") && error.contains("\"64MiB\""), "{error}");
+    assert!(number(-1).is_err());
 }
 
 #[test]

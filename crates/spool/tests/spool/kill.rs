@@ -15,6 +15,7 @@ use crate::kit::*;
 
 /// Set in the process that is to be killed: where its spool is.
 const CHILD: &str = "SPOOL_KILL_TEST_DIRECTORY";
+/// How often the process is killed, unless `SPOOL_KILL_ROUNDS` says otherwise.
 const ROUNDS: u64 = 8;
 
 fn size(seed: u64) -> usize {
@@ -129,7 +130,7 @@ fn run_and_kill(directory: &Path, round: u64, account: &mut Account) {
         stored += usize::from(line.starts_with("STORED"));
         account.note(&line);
     }
-    std::thread::sleep(Duration::from_millis(37 * round));
+    std::thread::sleep(Duration::from_millis(37 * (round % 11)));
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap();
@@ -147,7 +148,8 @@ fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut account = Account::default();
-    for round in 0..ROUNDS {
+    let rounds = std::env::var("SPOOL_KILL_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap());
+    for round in 0..rounds {
         run_and_kill(directory.path(), round, &mut account);
         runtime.block_on(check(directory.path(), &account));
     }

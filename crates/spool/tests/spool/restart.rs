@@ -142,6 +142,61 @@ async fn check_kept(spool: &Spool, kept: &BTreeMap<QueueId, u64>, later: Timesta
 }
 
 #[tokio::test]
+async fn smaller_segments_than_before_still_give_out_what_the_larger_ones_hold() {
+    let directory = tempfile::tempdir().unwrap();
+    let (clock, permit) = (clock(), permit().await);
+    let small = config(directory.path());
+    let large =
+        SpoolConfig { segment_size: Size::mib(8), inline_max: Size::mib(2), ..small.clone() };
+    let spool = open(&large, &clock);
+    put(&spool, &permit, &["bob@example.net"], 1, 1_500_000).await;
+    put(&spool, &permit, &["bob@example.net"], 2, 10_000).await;
+    spool.close().await;
+    for _ in 0..2 {
+        let spool = open(&small, &clock);
+        put(&spool, &permit, &["bob@example.net"], 3, 10).await;
+        let job = spool.claim(start(), 10).await.into_iter().find(|job| job.octets() == 1_500_000);
+        assert!(read(&job.unwrap()).await == text(1, 1_500_000));
+        spool.close().await;
+    }
+    let spool = open(&small, &clock);
+    for job in spool.claim(start(), 10).await {
+        deliver(&spool, job).await;
+    }
+    assert_eq!(spool.stats().queued, 0);
+}
+
+/// Run it with `cargo test --release -p spool -- --ignored recovery_of`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "writes 2 GiB"]
+async fn recovery_of_a_gibibyte_takes_less_than_five_seconds() {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let clock = clock();
+    let config = SpoolConfig { segment_size: Size::mib(64), ..config(directory.path()) };
+    let spool = open(&config, &clock);
+    let mut senders = tokio::task::JoinSet::new();
+    for task in 0..64 {
+        let spool = spool.clone();
+        senders.spawn(async move {
+            let permit = permit().await;
+            for _ in 0..4_000 {
+                put(&spool, &permit, &["bob@example.net"], task, 4_096).await;
+            }
+        });
+    }
+    senders.join_all().await;
+    spool.close().await;
+    let begin = std::time::Instant::now();
+    let (spool, report) = Spool::open(&config, clock).unwrap();
+    let took = begin.elapsed();
+    println!("{took:?} for {} octets and {} messages", report.octets, report.queued);
+    assert_eq!(report.queued, 256_000);
+    assert!(report.octets >= 1 << 30);
+    assert!(took.as_secs() < 5, "{took:?}");
+    drop(spool);
+}
+
+#[tokio::test]
 async fn leftovers_are_swept_up_and_foreign_files_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let (clock, permit) = (clock(), permit().await);
