@@ -175,7 +175,7 @@ pub(crate) const TABLE: &[Case] = &[
     case("errors_max = 3", "errors_max = 3\n§errors_max = 3", &["duplicate key"]),
     case("sessions_max = 500", "sessions_max = §", &["value"]),
     // Ports that are wanted twice.
-    case("[[pop3.listen]]\naddress = \"127.0.0.1:1110\"", "§[[pop3.listen]]\naddress = \"127.0.0.1:1025\"", &["pop3.listen", "127.0.0.1:1025"]),
+    case("[[pop3.listen]]\naddress = \"127.0.0.1:1110\"", "[[pop3.listen]]\naddress = §\"127.0.0.1:1025\"", &["pop3.listen", "127.0.0.1:1025"]),
 ];
 
 /// What a start would stumble over, although each value is good for itself.
@@ -190,6 +190,6 @@ pub(crate) const AT_START: &[Case] = &[
 #[rustfmt::skip]
 pub(crate) const IN_THE_SECOND: &[Case] = &[
     case("address = \"127.0.0.1:1995\"", "address = §\"127.0.0.1:1110\"", &["pop3.listen", "127.0.0.1:1110"]),
-    case("[[pop3.listen]]\naddress = \"127.0.0.1:1995\"", "§[[pop3.listen]]\naddress = \"127.0.0.1:1025\"", &["pop3.listen", "127.0.0.1:1025"]),
+    case("[[pop3.listen]]\naddress = \"127.0.0.1:1995\"", "[[pop3.listen]]\naddress = §\"127.0.0.1:1025\"", &["pop3.listen", "127.0.0.1:1025"]),
     case("address = \"127.0.0.1:1587\"", "proxy_protocol = §true\naddress = \"127.0.0.1:1587\"", &["submission.listen[1].proxy_protocol"]),
 ];
