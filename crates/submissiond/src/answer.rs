@@ -1,6 +1,7 @@
 //! The daemon's answers to the session's questions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use address::{AccountKey, ForwardPath, Mailbox};
 use auth::{Channel, Denied, Login, Origin, Permit, Refusal, Service, authorize};
@@ -9,7 +10,7 @@ use smtp_proto::server::{
     BodyType, DataPending, EndPending, MailPending, MailRequest, RecipientPending, Reply,
     VerifyPending,
 };
-use spool::{Draft, InboundEnvelope, QueueId, Recipient};
+use spool::{Draft, InboundEnvelope, IntakeError, QueueId, Recipient};
 
 use crate::house::{Listening, Place};
 use crate::log;
@@ -253,7 +254,7 @@ async fn store(
             let (hold, recipients) = permitted.into_parts();
             let count = recipients.len();
             let envelope = spool::Envelope { sender, recipients, smtputf8, eight_bit, received_at };
-            let id = spool.intake(hold.permit(), envelope, draft).await.map_err(failed)?;
+            let id = in_time(spool.intake(hold.permit(), envelope, draft)).await.map_err(failed)?;
             let account = Some(hold.permit().account().key().clone());
             let authority = hold.permit().authority();
             hold.accepted(octets);
@@ -264,10 +265,21 @@ async fn store(
             let (recipients, client) = (inbound.recipients, mail.client.address);
             let envelope =
                 InboundEnvelope { sender, recipients, smtputf8, eight_bit, client, received_at };
-            let id = spool.inbound(envelope, draft).await.map_err(failed)?;
+            let id = in_time(spool.inbound(envelope, draft)).await.map_err(failed)?;
             Ok(Stored { id, octets, recipients: count, account: None, authority: "inbound" })
         }
     }
+}
+
+/// RFC 6409 lets a client expect every answer within two minutes; a disk that hangs for
+/// longer must not hang the sessions. The message may be queued all the same: the client sends it
+/// again and it arrives twice, which is better than never.
+const STORE_TIMEOUT: Duration = Duration::from_secs(110);
+
+async fn in_time(
+    storing: impl Future<Output = Result<QueueId, IntakeError>>,
+) -> Result<QueueId, IntakeError> {
+    tokio::time::timeout(STORE_TIMEOUT, storing).await.unwrap_or(Err(IntakeError::Failed))
 }
 
 /// A message on disk.

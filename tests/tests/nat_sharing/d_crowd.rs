@@ -61,3 +61,16 @@ fn authentication_works_in_any_crowd() {
     assert!(talk.auth_plain(&crowd(2), "crowd").starts_with("235"));
     talk.expect(&format!("MAIL FROM:<{}>", crowd(2)), "250");
 }
+
+#[test]
+fn probe() {
+    let house = crowded("sharing.accounts_per_address = 3", 8);
+    for number in 0..8 {
+        house.fetch(&crowd(number), HOME);
+        pass(&house, 1);
+    }
+    println!("{:?}", house.grants());
+    println!("{}", house.send(&crowd(7), HOME));
+    house.revoke_account(&crowd(6));
+    println!("{}", house.send(&crowd(7), HOME));
+}
