@@ -26,8 +26,8 @@ pub struct DemoArgs {
     /// the end.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// How many accounts: three, and the others in the open cohort.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(3..=100_000))]
+    /// How many accounts in all: the three of the story, and the others in the open cohort.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     accounts: u32,
     /// Deliver to this host instead of the built-in sink.
     #[arg(long, value_name = "HOST:PORT")]
