@@ -6,7 +6,6 @@ mod house;
 mod installation;
 mod process;
 mod talk;
-mod tls;
 
 pub use house::{Customer, House, Plan};
 pub use process::{Process, Site};

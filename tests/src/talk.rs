@@ -67,8 +67,9 @@ impl Talk {
     pub fn start_tls(&mut self) {
         let tcp = self.tcp.try_clone().expect("a socket can be cloned");
         let name = ServerName::try_from("localhost").expect("a name");
-        let session = rustls::ClientConnection::new(crate::tls::any_certificate(), name)
-            .expect("a client session");
+        let config = xtask::bench::tls::any_certificate().expect("a client's configuration");
+        let session =
+            rustls::ClientConnection::new(Arc::new(config), name).expect("a client session");
         self.stream = Box::new(rustls::StreamOwned::new(session, tcp));
         self.input.clear();
         self.said.push_str("-- TLS --\n");
@@ -224,9 +225,4 @@ fn is_end(error: &io::Error) -> bool {
 fn is_continued(line: &str) -> bool {
     let bytes = line.as_bytes();
     bytes.len() > 3 && bytes[..3].iter().all(u8::is_ascii_digit) && bytes[3] == b'-'
-}
-
-/// What the tests' clients need of TLS.
-pub(crate) fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

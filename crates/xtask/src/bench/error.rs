@@ -34,6 +34,14 @@ pub enum BenchError {
     /// The command line does not say enough.
     #[error("{0}")]
     Usage(String),
+    /// Another's server, or ours beside it, could not be started or does not do its work.
+    #[error("{name}: {why}")]
+    Peer {
+        /// Whose.
+        name: &'static str,
+        /// What is wrong.
+        why: String,
+    },
     /// A file could not be used.
     #[error("{}: {why}", path.display())]
     File {
@@ -48,5 +56,10 @@ impl BenchError {
     /// For `map_err` on system calls.
     pub(crate) fn io(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { doing, source }
+    }
+
+    /// For `map_err` on what is done for a peer.
+    pub(crate) fn peer(name: &'static str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Peer { name, why: error.to_string() }
     }
 }

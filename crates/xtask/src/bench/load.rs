@@ -117,6 +117,10 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     pub(super) operations: u64,
     pub(super) per_second: f64,
+    /// Of what was accepted, from the first session to the last arrival at the next hop; only
+    /// where the next hop is ours to look at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) delivered_per_second: Option<f64>,
     pub(super) megabytes_per_second: f64,
     /// Milliseconds of one operation.
     pub(super) p50_ms: f64,
@@ -128,6 +132,23 @@ pub(super) struct Report {
     pub(super) server_cpu_seconds: f64,
     pub(super) server_cpu_ms_per_operation: f64,
     pub(super) client_cpu_seconds: f64,
+}
+
+impl Report {
+    /// All that was accepted has arrived at the next hop, so long after the beginning.
+    pub(super) fn delivered_in(&mut self, time: Duration) {
+        let seconds = time.as_secs_f64().max(f64::EPSILON);
+        self.delivered_per_second = Some(self.operations as f64 / seconds);
+    }
+
+    /// The server has used so many CPU seconds, for all operations.
+    pub(super) fn server_used(&mut self, cpu_seconds: f64) {
+        self.server_cpu_seconds = cpu_seconds;
+        self.server_cpu_ms_per_operation = match self.operations {
+            0 => 0.0,
+            operations => cpu_seconds * 1000.0 / operations as f64,
+        };
+    }
 }
 
 impl fmt::Display for Report {
@@ -144,6 +165,9 @@ impl fmt::Display for Report {
             self.p50_ms,
             self.p99_ms
         )?;
+        if let Some(delivered) = self.delivered_per_second {
+            write!(f, ", delivered {delivered:.0}/s")?;
+        }
         if self.server_cpu_seconds > 0.0 {
             write!(f, ", server {:.3} ms CPU each", self.server_cpu_ms_per_operation)?;
         }
@@ -186,8 +210,10 @@ pub(super) async fn drive(what: &str, args: &LoadArgs, job: Arc<dyn Job>) -> Rep
         }
     }
     let seconds = started.elapsed().as_secs_f64();
-    let cpu = (process::cpu_seconds(&args.pid) - server, process::cpu_seconds(&me) - client);
-    report(what, args.connections, seconds, tally, cpu)
+    let mut report = report(what, args.connections, seconds, tally);
+    report.server_used(process::cpu_seconds(&args.pid) - server);
+    report.client_cpu_seconds = process::cpu_seconds(&me) - client;
+    report
 }
 
 struct Worker {
@@ -226,24 +252,24 @@ impl Worker {
     }
 }
 
-fn report(what: &str, connections: u64, seconds: f64, mut tally: Tally, cpu: (f64, f64)) -> Report {
+/// All but CPU times.
+fn report(what: &str, connections: u64, seconds: f64, mut tally: Tally) -> Report {
     tally.micros.sort_unstable();
-    let per_operation =
-        |total: f64| if tally.operations == 0 { 0.0 } else { total / tally.operations as f64 };
     Report {
         what: what.to_owned(),
         connections,
         seconds,
         operations: tally.operations,
         per_second: tally.operations as f64 / seconds.max(f64::EPSILON),
+        delivered_per_second: None,
         megabytes_per_second: tally.octets as f64 / 1e6 / seconds.max(f64::EPSILON),
         p50_ms: quantile(&tally.micros, 0.5),
         p99_ms: quantile(&tally.micros, 0.99),
         max_ms: quantile(&tally.micros, 1.0),
         errors: tally.errors.values().sum(),
-        server_cpu_seconds: cpu.0,
-        server_cpu_ms_per_operation: per_operation(cpu.0 * 1000.0),
-        client_cpu_seconds: cpu.1,
+        server_cpu_seconds: 0.0,
+        server_cpu_ms_per_operation: 0.0,
+        client_cpu_seconds: 0.0,
         error_kinds: tally.errors,
     }
 }

@@ -12,7 +12,7 @@ mod process;
 mod sink;
 mod submit;
 mod target;
-mod tls;
+pub mod tls;
 mod wire;
 
 use clap::Subcommand;
@@ -32,8 +32,9 @@ pub enum Command {
     Submit(submit::SubmitArgs),
     /// A next hop that accepts everything and counts it.
     Sink(sink::SinkArgs),
-    /// Start Dovecot (if it is installed) on copies of a demo's accounts, and measure it and ours
-    /// in turns.
+    /// Start Dovecot on copies of a demo's accounts, and Postfix too with --sink, and measure
+    /// them and ours in turns.
+    #[command(after_help = peers::FLOW)]
     Peers(peers::PeersArgs),
 }
 

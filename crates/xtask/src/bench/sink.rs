@@ -60,23 +60,14 @@ impl Counts {
 }
 
 pub(super) async fn run(args: &SinkArgs) -> Result<(), BenchError> {
-    let listener = TcpListener::bind(args.listen).await.map_err(BenchError::io("listening"))?;
-    eprintln!("sink: listening on {}", listener.local_addr().map_err(BenchError::io("listening"))?);
     let counts = Arc::new(Counts::default());
     let delay = Duration::from_millis(args.delay);
+    let addr = listen(args.listen, Arc::clone(&counts), delay).await?;
+    eprintln!("sink: listening on {addr}");
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut shown = 0;
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    tokio::spawn(serve(stream, Arc::clone(&counts), delay));
-                }
-                Err(error) => {
-                    eprintln!("sink: accepting: {error}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
             _ = second.tick() => {
                 let now = counts.read();
                 if now.messages != shown {
@@ -108,7 +99,32 @@ fn write_stats(args: &SinkArgs, counted: &Counted) -> Result<(), BenchError> {
         .map_err(|error| wrong(error.to_string()))
 }
 
-pub(super) async fn serve(stream: TcpStream, counts: Arc<Counts>, delay: Duration) {
+/// Listens as long as the runtime lives; where, is the answer.
+pub(super) async fn listen(
+    addr: SocketAddr,
+    counts: Arc<Counts>,
+    delay: Duration,
+) -> Result<SocketAddr, BenchError> {
+    let failed = || BenchError::io("the sink's listening");
+    let listener = TcpListener::bind(addr).await.map_err(failed())?;
+    let addr = listener.local_addr().map_err(failed())?;
+    tokio::spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    tokio::spawn(serve(stream, Arc::clone(&counts), delay));
+                }
+                Err(error) => {
+                    eprintln!("sink: accepting: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    });
+    Ok(addr)
+}
+
+async fn serve(stream: TcpStream, counts: Arc<Counts>, delay: Duration) {
     counts.sessions.fetch_add(1, Ordering::Relaxed);
     // Errors are the peer's way to leave.
     let _ = stream.set_nodelay(true);

@@ -19,32 +19,47 @@ pub struct SubmitArgs {
     target: TargetArgs,
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    letters: Letters,
+}
+
+/// What a session submits.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Letters {
     /// Messages in a session.
-    #[arg(short, long, default_value_t = 10)]
-    messages: u64,
+    #[arg(short, long, default_value_t = Self::default().messages)]
+    pub(super) messages: u64,
     /// Octets of a message.
-    #[arg(long, default_value_t = 4096)]
-    size: usize,
+    #[arg(long, default_value_t = Self::default().size)]
+    pub(super) size: usize,
     /// Recipient of all messages.
-    #[arg(long, default_value = "sink@example.org")]
-    to: String,
+    #[arg(long, default_value_t = Self::default().to)]
+    pub(super) to: String,
+}
+
+impl Default for Letters {
+    fn default() -> Self {
+        Self { messages: 10, size: 4096, to: "sink@example.org".into() }
+    }
 }
 
 pub(super) async fn submit(args: &SubmitArgs) -> Result<Report, BenchError> {
-    let job = Submit {
-        target: args.target.resolve(&SUBMISSION)?,
-        messages: args.messages.max(1),
-        size: args.size,
-        to: args.to.clone(),
-    };
-    Ok(drive("submit", &args.load, Arc::new(job)).await)
+    let target = args.target.resolve(&SUBMISSION)?;
+    Ok(submit_to(target, args.letters.clone(), &args.load, "submit").await)
+}
+
+pub(super) async fn submit_to(
+    target: Target,
+    letters: Letters,
+    load: &LoadArgs,
+    what: &str,
+) -> Report {
+    drive(what, load, Arc::new(Submit { target, letters })).await
 }
 
 struct Submit {
     target: Target,
-    messages: u64,
-    size: usize,
-    to: String,
+    letters: Letters,
 }
 
 impl Job for Submit {
@@ -52,14 +67,12 @@ impl Job for Submit {
         Box::pin(async move {
             let account = self.target.account(turn);
             let mut connection = log_in(&self.target, account).await?;
-            for number in 0..self.messages {
-                let message = message(account, &self.to, self.size, turn.number, number);
+            let Letters { messages, size, to } = &self.letters;
+            for number in 0..(*messages).max(1) {
+                let message = message(account, to, *size, turn.number, number);
                 let began = Instant::now();
-                let envelope = format!(
-                    "MAIL FROM:<{}>\r\nRCPT TO:<{}>\r\nDATA\r\n",
-                    account.address(),
-                    self.to
-                );
+                let from = account.address();
+                let envelope = format!("MAIL FROM:<{from}>\r\nRCPT TO:<{to}>\r\nDATA\r\n");
                 connection.send(envelope.as_bytes()).await?;
                 expect(&mut connection, "MAIL", "250").await?;
                 expect(&mut connection, "RCPT", "25").await?;
@@ -137,26 +150,18 @@ mod tests {
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 
-    use tokio::net::TcpListener;
-
     use super::super::sink;
     use super::*;
 
     #[tokio::test]
     async fn what_is_submitted_arrives_in_the_sink() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
         let counts = Arc::new(sink::Counts::default());
-        let counting = Arc::clone(&counts);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(sink::serve(stream, Arc::clone(&counting), Duration::ZERO));
-            }
-        });
+        let anywhere = "127.0.0.1:0".parse().unwrap();
+        let addr = sink::listen(anywhere, Arc::clone(&counts), Duration::ZERO).await.unwrap();
         let account =
             Account { login: "a".into(), password: "b".into(), addresses: vec!["a@x".into()] };
         let target = Target::new(addr, Tls::None, vec![account]);
-        let job = Submit { target, messages: 3, size: 2000, to: "b@y".into() };
+        let letters = Letters { messages: 3, size: 2000, to: "b@y".into() };
         let load = LoadArgs {
             connections: 4,
             duration: 1,
@@ -164,7 +169,7 @@ mod tests {
             pid: Vec::new(),
             session_timeout: 10,
         };
-        let report = drive("submit", &load, Arc::new(job)).await;
+        let report = submit_to(target, letters, &load, "submit").await;
         assert_eq!((report.operations, report.errors), (24, 0), "{report}");
         assert_eq!(counts.messages.load(Ordering::Relaxed), 24);
         let each = counts.octets.load(Ordering::Relaxed) / 24;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -65,12 +66,18 @@ impl Account {
 pub(super) struct Target {
     pub(super) addr: SocketAddr,
     pub(super) tls: Tls,
-    accounts: Vec<Account>,
+    /// At least one.
+    accounts: Arc<[Account]>,
 }
 
 impl Target {
     pub(super) fn new(addr: SocketAddr, tls: Tls, accounts: Vec<Account>) -> Self {
-        Self { addr, tls, accounts }
+        Self { addr, tls, accounts: accounts.into() }
+    }
+
+    /// The same accounts, at another server.
+    pub(super) fn at(&self, addr: SocketAddr) -> Self {
+        Self { addr, ..self.clone() }
     }
 
     /// The account of a session. With as many accounts as workers no two workers ever use the
@@ -117,6 +124,16 @@ impl Demo {
             port.ok_or_else(|| BenchError::Usage(format!("demo.json has no port `{name}`")))?;
         Ok(SocketAddr::from(([127, 0, 0, 1], *port)))
     }
+
+    /// The demo's daemon, all accounts in use.
+    pub(super) fn target(&self, ports: &Ports, tls: Tls) -> Result<Target, BenchError> {
+        let addr = self.port(ports.name(tls))?;
+        Ok(Target::new(addr, tls, self.accounts()))
+    }
+
+    fn accounts(&self) -> Vec<Account> {
+        self.accounts.iter().map(|demo| demo.account.clone()).collect()
+    }
 }
 
 /// Names of the ports in `demo.json` for each way of TLS.
@@ -126,6 +143,16 @@ pub(super) struct Ports {
     pub(super) implicit: &'static str,
 }
 
+impl Ports {
+    fn name(&self, tls: Tls) -> &'static str {
+        match tls {
+            Tls::None => self.plain,
+            Tls::Starttls => self.starttls,
+            Tls::Implicit => self.implicit,
+        }
+    }
+}
+
 pub(super) const POP3: Ports = Ports { plain: "pop3", starttls: "pop3", implicit: "pop3s" };
 pub(super) const SUBMISSION: Ports =
     Ports { plain: "legacy", starttls: "submission", implicit: "submissions" };
@@ -133,25 +160,14 @@ pub(super) const SUBMISSION: Ports =
 impl TargetArgs {
     /// Reads the demo's description, if one is given.
     pub(super) fn resolve(&self, ports: &Ports) -> Result<Target, BenchError> {
-        let (port, accounts) = match &self.demo {
-            Some(directory) => {
-                let demo = Demo::read(directory)?;
-                let port = demo.port(match self.tls {
-                    Tls::None => ports.plain,
-                    Tls::Starttls => ports.starttls,
-                    Tls::Implicit => ports.implicit,
-                });
-                let accounts = demo.accounts.iter().map(|demo| demo.account.clone()).collect();
-                (Some(port), accounts)
+        match (&self.demo, self.addr) {
+            (Some(directory), None) => Demo::read(directory)?.target(ports, self.tls),
+            (Some(directory), Some(addr)) => {
+                Ok(Target::new(addr, self.tls, Demo::read(directory)?.accounts()))
             }
-            None => (None, self.numbered()),
-        };
-        let addr = match (self.addr, port) {
-            (Some(addr), _) => addr,
-            (None, Some(port)) => port?,
-            (None, None) => return Err(BenchError::Usage("--addr or --demo is needed".into())),
-        };
-        Ok(Target::new(addr, self.tls, accounts))
+            (None, Some(addr)) => Ok(Target::new(addr, self.tls, self.numbered())),
+            (None, None) => Err(BenchError::Usage("--addr or --demo is needed".into())),
+        }
     }
 
     fn numbered(&self) -> Vec<Account> {

@@ -1,4 +1,5 @@
-//! TLS for measurements: any certificate will do, the work of checking it is done all the same.
+//! TLS for clients of servers with certificates of their own making: any certificate will do, but
+//! the work of checking its signature is done all the same.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,12 +14,16 @@ use super::BenchError;
 /// The connector of all sessions. Sessions are not resumed: each handshake is a whole one.
 pub(super) fn connector() -> Result<TlsConnector, BenchError> {
     static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| client_config().ok().map(Arc::new));
+    let config = CONFIG.get_or_init(|| any_certificate().ok().map(Arc::new));
     let config = config.clone();
     config.map(TlsConnector::from).ok_or_else(|| BenchError::Usage("TLS is not available".into()))
 }
 
-fn client_config() -> Result<ClientConfig, Error> {
+/// A client that accepts any certificate, and resumes no session.
+///
+/// # Errors
+/// If the provider of cryptography supports no version of TLS.
+pub fn any_certificate() -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
