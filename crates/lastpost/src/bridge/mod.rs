@@ -75,8 +75,22 @@ pub(crate) async fn attach(building: &mut Building, role: Role) -> Result<(), Cl
         .push(Arc::new(ReloadBridge { bridge: Arc::clone(&bridge), clock: Arc::clone(clock) }));
     seams.routes = std::mem::take(&mut seams.routes)
         .merge(control::routes(Arc::clone(&bridge), Arc::clone(clock)));
+    let counting = Arc::clone(&bridge);
+    seams.figures.push(Box::new(move || figures(&counting)));
     seams.authorities.push(bridge);
     Ok(())
+}
+
+/// For the status page.
+fn figures(bridge: &Bridge) -> Vec<(String, u64)> {
+    let counts = bridge.counts();
+    let logins = counts.logins.iter().map(|(word, &count)| (format!("bridge.login.{word}"), count));
+    let refused =
+        counts.refused.iter().map(|(word, &count)| (format!("bridge.refused.{word}"), count));
+    [("bridge.grants".to_owned(), counts.grants), ("bridge.accepted".to_owned(), counts.accepted)]
+        .into_iter()
+        .chain(logins.chain(refused).filter(|(_, count)| *count > 0))
+        .collect()
 }
 
 fn usage_error(error: impl std::fmt::Display) -> CliError {

@@ -335,6 +335,7 @@ impl Building {
             None => None,
         };
         self.sources.addresses = self.addresses.clone();
+        self.sources.figures = self.seams.figures;
         let ready = Arc::clone(&serving);
         let controls = Arc::new(Controls {
             reloads: self.seams.reloads,

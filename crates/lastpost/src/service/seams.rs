@@ -9,6 +9,9 @@ use tokio::task::JoinHandle;
 use crate::config::{Config, ConfigError};
 use crate::control::Reload;
 
+/// Takes figures at the moment it is called.
+pub(crate) type Figures = Box<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
+
 /// The occupants of the seams.
 pub(crate) struct Seams {
     /// Told of each POP3 login.
@@ -19,6 +22,8 @@ pub(crate) struct Seams {
     pub(crate) rulings: Vec<Arc<dyn RulingObserver>>,
     /// What a reload reads again.
     pub(crate) reloads: Vec<Arc<dyn Reload>>,
+    /// Further figures for the status page, by name.
+    pub(crate) figures: Vec<Figures>,
     /// Further routes of the control side.
     pub(crate) routes: Router,
     /// Tasks that live as long as the service.
@@ -32,6 +37,7 @@ impl Default for Seams {
             authorities: vec![Arc::new(SmtpAuth)],
             rulings: Vec::new(),
             reloads: Vec::new(),
+            figures: Vec::new(),
             routes: Router::new(),
             background: Vec::new(),
         }

@@ -9,6 +9,7 @@ use pop3d::Pop3d;
 use relay::RelayStats;
 use spool::Spool;
 
+use super::seams::Figures;
 use crate::control::{Listening, Status};
 
 /// Where the figures come from.
@@ -20,6 +21,7 @@ pub(super) struct Sources {
     pub(super) submission: Option<submissiond::Observer>,
     pub(super) spool: Option<Spool>,
     pub(super) relay: Option<Arc<RelayStats>>,
+    pub(super) figures: Vec<Figures>,
 }
 
 impl Sources {
@@ -32,6 +34,7 @@ impl Sources {
             submission: None,
             spool: None,
             relay: None,
+            figures: Vec::new(),
         }
     }
 
@@ -86,6 +89,7 @@ impl Sources {
             add("relay.deferred", relay.deferred.get());
             add("relay.failed", relay.failed.get());
         }
+        counters.extend(self.figures.iter().flat_map(|figures| figures()));
         counters
     }
 }
