@@ -1,6 +1,8 @@
 //! `lastpost demo` as a stranger runs it: every line of its walk-through does what it says, and
 //! the directory is a complete installation afterwards.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
