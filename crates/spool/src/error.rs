@@ -62,7 +62,7 @@ pub enum IntakeError {
     /// More recipients than the permit or the spool allows. SMTP: `452 4.5.3`.
     #[error("the envelope has more recipients than allowed")]
     TooManyRecipients,
-    /// The permit is not for this envelope sender. SMTP: `550 5.7.1`.
+    /// The permit was given for another envelope sender. SMTP: `550 5.7.1`.
     #[error("the permit does not cover the envelope sender")]
     NotPermitted,
 }

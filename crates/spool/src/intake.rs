@@ -47,9 +47,7 @@ impl Spool {
         envelope: Envelope,
         draft: Draft,
     ) -> Result<QueueId, IntakeError> {
-        if let Some(sender) = envelope.sender.mailbox()
-            && !permit.may_send_as(sender)
-        {
+        if envelope.sender != *permit.sender() {
             return Err(IntakeError::NotPermitted);
         }
         let allowed = permit.recipients_max().map_or(usize::MAX, |most| most as usize);
