@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use crate::session::Sessions;
 use crate::{Connection, Drain, Gate, ListenConfig, ServeError, Tls, TlsMode};
@@ -131,7 +131,7 @@ impl Listener {
         let address = self.config.address;
         let listener = TcpListener::from_std(self.socket)
             .map_err(|source| ServeError::Io { address, source })?;
-        info!(%address, tls = ?self.config.tls, proxy = self.config.proxy_protocol, "listening");
+        debug!(%address, tls = ?self.config.tls, proxy = self.config.proxy_protocol, "listening");
         let sessions = Sessions::new(self.config, options, drain.clone(), handler);
         let mut pause = PAUSE_MIN;
         let requested = drain.requested();
@@ -158,7 +158,7 @@ impl Listener {
                 }
             }
         }
-        info!(%address, "no longer listening");
+        debug!(%address, "no longer listening");
         Ok(())
     }
 }

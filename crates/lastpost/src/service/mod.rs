@@ -221,16 +221,9 @@ impl Building {
     async fn open_spool(&mut self) -> Result<Spool, CliError> {
         let section = self.config.spool.clone();
         let clock = Arc::clone(&self.clock);
-        let (spool, report) =
+        // The spool logs what its recovery found.
+        let (spool, _) =
             blocking(move || Spool::open(&section, clock).map_err(CliError::failed)).await?;
-        tracing::info!(
-            target: "lastpost::spool",
-            queued = report.queued,
-            octets = report.octets,
-            torn = report.torn_octets,
-            damaged = report.damage.len(),
-            "the queue is open"
-        );
         self.seams.routes =
             std::mem::take(&mut self.seams.routes).merge(control::queue_routes(spool.clone()));
         self.sources.spool = Some(spool.clone());
