@@ -52,7 +52,6 @@ pub fn run(common: &CommonArgs, role: Role) -> Result<(), CliError> {
     for warning in warn_of_retired_files(&config.file) {
         tracing::warn!(target: "lastpost::config", "{warning}");
     }
-    raise_descriptor_limit();
     runtime()?.block_on(async {
         let service = Service::start(config, role, Arc::new(auth::SystemClock::new())).await?;
         serve(service).await
@@ -96,6 +95,7 @@ fn raise_descriptor_limit() {
 /// # Errors
 /// If the system gives no threads.
 pub fn runtime() -> Result<Runtime, CliError> {
+    raise_descriptor_limit();
     Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)

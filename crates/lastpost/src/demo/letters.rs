@@ -38,7 +38,8 @@ key = "key.pem"
 passwd_file = "users"
 
 [pop3]
-sessions_per_ip_max = 1000
+sessions_max = 20000
+sessions_per_ip_max = 20000
 [[pop3.listen]]
 address = "127.0.0.1:{pop3}"
 [[pop3.listen]]
@@ -46,7 +47,8 @@ address = "127.0.0.1:{pop3s}"
 tls = "implicit"
 
 [submission]
-sessions_per_ip_max = 1000
+sessions_max = 20000
+sessions_per_ip_max = 20000
 # The port for programs that know no password: the only one where a POP3 login counts.
 [[submission.listen]]
 name = "legacy"
