@@ -152,16 +152,20 @@ impl Link {
     async fn run(mut self) {
         let mut unanswered = Vec::new();
         loop {
+            // Those that come while we connect wait for the next attempt: the other side may
+            // have come up meanwhile.
+            while unanswered.len() < UNACKNOWLEDGED_MAX
+                && let Ok(request) = self.requests.try_recv()
+            {
+                unanswered.push(request);
+            }
             match self.connect().await {
                 Some(stream) => match self.serve(stream, unanswered).await {
                     Some(left) => unanswered = left,
                     None => return,
                 },
                 // Nobody waits for those that can't be sent: dropping them tells it.
-                None => {
-                    unanswered = Vec::new();
-                    while self.requests.try_recv().is_ok() {}
-                }
+                None => unanswered = Vec::new(),
             }
             if !unanswered.is_empty() {
                 // The other side may just be restarting.
