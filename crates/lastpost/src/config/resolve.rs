@@ -81,12 +81,13 @@ impl Config {
     /// # Errors
     /// If a value cannot be used.
     pub fn relay_settings(&self) -> Result<relay::Settings, ConfigError> {
-        self.relay.resolve(&self.hostname).map_err(|e| {
-            self.mistake(
-                &format!("relay.{}", e.key),
-                format!("{}; expected {}", e.found, e.expected),
-            )
-        })
+        self.relay.resolve(&self.hostname).map_err(|error| self.relay_mistake(&error))
+    }
+
+    /// A mistake in the relay's section, at its place.
+    pub(crate) fn relay_mistake(&self, error: &relay::ConfigError) -> ConfigError {
+        let message = format!("{}; expected {}", error.found, error.expected);
+        self.mistake(&format!("relay.{}", error.key), message)
     }
 
     /// The control side has no TLS and no accounts of its own: it stays on this host.

@@ -9,7 +9,6 @@ mod queue;
 mod report;
 mod token;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -101,14 +100,6 @@ pub(crate) async fn serve(
         .with_state(controls);
     let app = guarded.merge(open).layer(DefaultBodyLimit::max(BODY_OCTETS_MAX));
     axum::serve(listener, app).with_graceful_shutdown(stop).await
-}
-
-/// The loopback listener of the control side.
-///
-/// # Errors
-/// If the address is taken.
-pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
 
 async fn guard(State(token): State<Arc<Token>>, request: Request, next: Next) -> Response {

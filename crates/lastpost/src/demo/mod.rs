@@ -110,7 +110,7 @@ async fn perform(args: &DemoArgs, directory: &Path, json: bool) -> Result<(), Cl
         .map_err(CliError::failed)??;
     let config = Config::load(&installation.config_file())?;
     let service = Service::start(config, Role::Both, Arc::new(auth::SystemClock::new())).await?;
-    let steps = walkthrough::steps(&installation, sink.is_some());
+    let steps = walkthrough::steps(&installation);
     installation.write_manifest(&steps).map_err(CliError::failed)?;
     if !json {
         walkthrough::print(&installation, &steps);

@@ -26,7 +26,7 @@ pub(crate) fn step(title: &str, command: String, expect: &str) -> Step {
 
 /// The walk-through of `installation`, in order.
 #[must_use]
-pub(super) fn steps(installation: &Installation, _with_sink: bool) -> Vec<Step> {
+pub(super) fn steps(installation: &Installation) -> Vec<Step> {
     let lines = Lines { installation };
     let open = installation.in_cohort("open");
     #[allow(unused_mut, reason = "the bridge's part goes away with it")]

@@ -17,6 +17,7 @@ use pop3d::Pop3d;
 use relay::{LocalAccounts, Relay};
 use spool::Spool;
 use submissiond::{Means, Submissiond};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::cli::CliError;
@@ -92,16 +93,16 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CliError> {
         let (trigger, drain) = Drain::new();
-        make_data_directory(&config)?;
-        // Two daemons share the directory, and the record is the POP3 daemon's.
-        let last_logins = match role.serves_pop3() {
-            true => {
-                let opened = LastLogins::open(&config.data_directory).map_err(CliError::failed)?;
-                Some(Arc::new(opened))
-            }
-            false => None,
+        let opening = move || {
+            make_data_directory(&config)?;
+            // Two daemons share the directory, and the record is the POP3 daemon's.
+            let last_logins = match role.serves_pop3() {
+                true => Some(LastLogins::open(&config.data_directory).map_err(CliError::failed)?),
+                false => None,
+            };
+            Ok((Building::new(config, clock, drain)?, last_logins.map(Arc::new)))
         };
-        let mut building = blocking(move || Building::new(config, clock, drain)).await?;
+        let (mut building, last_logins) = blocking(opening).await?;
         if let Some(last_logins) = &last_logins {
             building.seams.observers.push(Arc::clone(last_logins) as _);
         }
@@ -112,7 +113,7 @@ impl Service {
         if role.takes_submissions() {
             let opened = building.open_spool().await?;
             building.start_submission(&opened)?;
-            building.start_relay(&opened)?;
+            building.start_relay(&opened).await?;
             spool = Some(opened);
         }
         if role.serves_pop3() {
@@ -260,13 +261,12 @@ impl Building {
         Ok(())
     }
 
-    fn start_relay(&mut self, spool: &Spool) -> Result<(), CliError> {
+    async fn start_relay(&mut self, spool: &Spool) -> Result<(), CliError> {
         let settings = self.config.relay_settings()?;
         let local = LocalAccounts::new(self.directory.clone(), self.local_domains.clone());
-        let relay = Relay::new(&settings, spool.clone(), Arc::new(local), Arc::clone(&self.clock))
-            .map_err(|error| {
-                self.config.mistake(&format!("relay.{}", error.key), error.to_string())
-            })?;
+        let (spool, clock) = (spool.clone(), Arc::clone(&self.clock));
+        let making = move || Ok(Relay::new(&settings, spool, Arc::new(local), clock));
+        let relay = blocking(making).await?.map_err(|error| self.config.relay_mistake(&error))?;
         self.sources.relay = Some(relay.stats());
         self.tasks.push(tokio::spawn(relay.run(self.drain.clone())));
         Ok(())
@@ -312,15 +312,15 @@ impl Building {
         last_logins: Option<Arc<LastLogins>>,
     ) -> Result<Service, CliError> {
         let serving = Arc::new(AtomicBool::new(true));
-        let address = match role {
-            Role::Pop3 => self.config.control.listen_pop3d,
-            Role::Both | Role::Submission => self.config.control.listen,
+        let (key, address) = match role {
+            Role::Pop3 => ("control.listen_pop3d", self.config.control.listen_pop3d),
+            Role::Both | Role::Submission => ("control.listen", self.config.control.listen),
         };
         let listener = match address {
             Some(address) => {
-                let bound = control::bind(address).await.map_err(|error| {
-                    self.config.mistake("control.listen", format!("{address}: {error}"))
-                })?;
+                let bound = TcpListener::bind(address)
+                    .await
+                    .map_err(|error| self.config.mistake(key, format!("{address}: {error}")))?;
                 self.addresses
                     .insert("control".to_owned(), bound.local_addr().map_err(CliError::failed)?);
                 Some(bound)
@@ -337,8 +337,11 @@ impl Building {
         });
         if let Some(listener) = listener {
             let file = self.config.control_token_file();
-            let token = Token::load_or_create(&file)
-                .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
+            let loading = move || {
+                Token::load_or_create(&file)
+                    .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))
+            };
+            let token = blocking(loading).await?;
             let (controls, drain) = (Arc::clone(&controls), self.drain.clone());
             let routes = self.seams.routes;
             self.tasks.push(tokio::spawn(async move {
