@@ -4,7 +4,16 @@ use std::path::{Path, PathBuf};
 
 use address::{AccountKey, Mailbox};
 
-use crate::StoredHash;
+use crate::{AccountPolicy, StoredHash};
+
+/// What an account without a word of its own has: nearly all of them share it.
+static NOTHING_SAID: AccountPolicy = AccountPolicy {
+    login_delay: None,
+    sessions_max: None,
+    expire_after_retrieval: None,
+    expire_after_arrival: None,
+    quota: None,
+};
 
 /// One customer, as an account source gave him. Immutable; a reload makes new ones.
 #[derive(Debug)]
@@ -14,6 +23,7 @@ pub struct Account {
     hash: StoredHash,
     maildir: Box<Path>,
     disabled: bool,
+    policy: Option<Box<AccountPolicy>>,
 }
 
 impl Account {
@@ -27,7 +37,14 @@ impl Account {
         disabled: bool,
     ) -> Self {
         let (addresses, maildir) = (addresses.into_boxed_slice(), maildir.into_boxed_path());
-        Self { key, addresses, hash, maildir, disabled }
+        Self { key, addresses, hash, maildir, disabled, policy: None }
+    }
+
+    /// The same account with a policy of its own.
+    #[must_use]
+    pub fn with_policy(mut self, policy: AccountPolicy) -> Self {
+        self.policy = (!policy.is_default()).then(|| Box::new(policy));
+        self
     }
 
     /// The normalised login name.
@@ -58,6 +75,12 @@ impl Account {
     #[must_use]
     pub fn maildir(&self) -> &Path {
         &self.maildir
+    }
+
+    /// What is agreed with this customer beside what holds for all.
+    #[must_use]
+    pub fn policy(&self) -> &AccountPolicy {
+        self.policy.as_deref().unwrap_or(&NOTHING_SAID)
     }
 
     /// Whether it may not log in at all.

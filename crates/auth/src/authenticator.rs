@@ -1,6 +1,7 @@
 //! Is this login who it says it is? One question, one answer, and nothing in between for
 //! whoever asks without the password.
 
+mod decide;
 #[cfg(test)]
 mod tests;
 
@@ -9,20 +10,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use address::AccountKey;
 use sasl::Secret;
 
 use crate::cache::VerifiedCache;
-use crate::hash::check_password;
-use crate::pool::{Pool, PoolError, Target};
-use crate::queue::Standing;
+use crate::pool::Pool;
 use crate::seal::Seal;
 use crate::statistics::Counter;
-use crate::throttle::{Source, Subject, Throttle, WrongTag};
+use crate::throttle::{Source, Throttle};
 use crate::{
-    Account, AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment, Service,
-    Statistics,
+    AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment, Service, Statistics,
 };
+use decide::{Outcome, Proof, Reason, Trial};
 
 /// Longest piece of a login name that a log line shows.
 const SHOWN_MAX: usize = 128;
@@ -91,46 +89,6 @@ struct Counts {
     busy: Counter,
 }
 
-/// Why an attempt failed: for the log and the counts, never for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reason {
-    /// The name, or the password, cannot be anybody's.
-    Malformed,
-    Unknown,
-    Disabled,
-    Wrong,
-    /// The record changed while the password was verified.
-    Changed,
-}
-
-impl Reason {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Unknown => "unknown",
-            Self::Disabled => "disabled",
-            Self::Wrong => "wrong-password",
-            Self::Changed => "record-changed",
-        }
-    }
-}
-
-/// What verification came to.
-enum Outcome {
-    Accepted(Arc<Account>),
-    Failed { reason: Reason, wrong: Option<WrongTag> },
-    PutOff(&'static str),
-}
-
-/// One attempt while it is looked at.
-struct Trial<'a> {
-    key: Option<AccountKey>,
-    password: &'a Secret,
-    source: Source,
-    subject: Subject,
-    standing: Standing,
-}
-
 impl Authenticator {
     /// Starts the threads that hash. They end with the last clone.
     ///
@@ -176,6 +134,45 @@ impl Authenticator {
         origin: &Origin,
         at: Moment,
     ) -> Result<Login, Denied> {
+        self.attempt(login, Proof::Password(password), origin, at).await
+    }
+
+    /// Verifies the digest of `APOP` (RFC 1939 section 7): MD5 over `stamp`, with its angle
+    /// brackets, and the password. Only an account whose password is stored itself, `{PLAIN}`,
+    /// can be right; all others are refused after the same work, and everything that fails
+    /// counts, waits and is logged as a wrong password does.
+    ///
+    /// Each stamp makes another digest of the same password, so that an old password in a
+    /// customer's telephone cannot be known again here: it counts each time.
+    ///
+    /// # Errors
+    /// [`Denied::Invalid`] or [`Denied::Busy`].
+    pub async fn verify_digest(
+        &self,
+        login: &str,
+        stamp: &str,
+        digest: &[u8; 16],
+        origin: &Origin,
+        at: Moment,
+    ) -> Result<Login, Denied> {
+        self.attempt(login, Proof::Digest { stamp, digest }, origin, at).await
+    }
+
+    /// Refuses an attempt that can never be right, such as an empty password or one to log in
+    /// as somebody else: it waits, counts and is logged as a wrong password of `login` does.
+    pub async fn reject(&self, login: Option<&str>, origin: &Origin, at: Moment) -> Denied {
+        let attempt = self.attempt(login.unwrap_or_default(), Proof::Void, origin, at);
+        // A void attempt has no way to be accepted.
+        attempt.await.err().unwrap_or(Denied::Invalid)
+    }
+
+    async fn attempt(
+        &self,
+        login: &str,
+        proof: Proof<'_>,
+        origin: &Origin,
+        at: Moment,
+    ) -> Result<Login, Denied> {
         let shared = &*self.shared;
         shared.counts.attempts.add();
         let client = origin.client.to_canonical();
@@ -187,7 +184,7 @@ impl Authenticator {
             _ => return Err(shared.put_off(login, origin, "too-many-held-back")),
         };
         let at = later(at, wait);
-        let trial = Trial { key, password, source: Source::from(client), subject, standing };
+        let trial = Trial { key, proof, source: Source::from(client), subject, standing };
         match shared.decide(&trial, at.mono).await {
             Outcome::Accepted(account) => {
                 shared.counts.succeeded.add();
@@ -228,88 +225,6 @@ impl Authenticator {
 }
 
 impl Shared {
-    async fn decide(&self, trial: &Trial<'_>, now: Duration) -> Outcome {
-        let failed = |reason| Outcome::Failed { reason, wrong: None };
-        let password = trial.password.expose();
-        let (Some(key), Ok(())) = (&trial.key, check_password(password)) else {
-            // Nobody can have such a name or password: there is nothing to hide.
-            return failed(Reason::Malformed);
-        };
-        let account = self.directory.get(key);
-        let usable = account.as_ref().filter(|account| !account.is_disabled());
-        let remembered = usable.and_then(|account| {
-            let entry = self.cache.key(account, password)?;
-            Some((account, entry))
-        });
-        if let Some((account, entry)) = &remembered
-            && self.cache.contains(entry, now)
-        {
-            self.counts.cached.add();
-            return Outcome::Accepted(Arc::clone(account));
-        }
-        let otherwise = match &account {
-            Some(account) if account.is_disabled() => Reason::Disabled,
-            Some(_) => Reason::Wrong,
-            None => Reason::Unknown,
-        };
-        let target = match &account {
-            Some(account) => Target::Account(Arc::clone(account)),
-            None => Target::Decoy(self.directory.decoy(self.decoy_seed(key))),
-        };
-        let wrong = self.wrong_tag(key, &target, usable.is_some(), password);
-        if self.throttle.is_known_wrong(&trial.subject, &wrong) {
-            self.counts.repeated.add();
-            return Outcome::Failed { reason: otherwise, wrong: Some(wrong) };
-        }
-        let verified = self.pool.verify(trial.source, trial.standing, target, trial.password).await;
-        match verified {
-            Err(PoolError::Full) => Outcome::PutOff("queue-full"),
-            Err(PoolError::Failed) => Outcome::PutOff("hash-failed"),
-            Ok(true) if usable.is_some() => {
-                if let Some((_, entry)) = &remembered {
-                    self.cache.insert(entry, now);
-                }
-                self.still_valid(account.as_ref())
-            }
-            Ok(_) => Outcome::Failed { reason: otherwise, wrong: Some(wrong) },
-        }
-    }
-
-    /// The account as it is now, if its record is the one that was verified: a hash takes
-    /// long enough for an operator to change it.
-    fn still_valid(&self, verified: Option<&Arc<Account>>) -> Outcome {
-        let current = verified.and_then(|verified| {
-            let current = self.directory.get(verified.key())?;
-            let same = current.hash().text() == verified.hash().text();
-            (same && !current.is_disabled()).then_some(current)
-        });
-        match current {
-            Some(account) => Outcome::Accepted(account),
-            None => Outcome::Failed { reason: Reason::Changed, wrong: None },
-        }
-    }
-
-    /// What stands for this password at this record. The record's hash and state are in it: a
-    /// password that was wrong before a change is looked at anew after it.
-    fn wrong_tag(
-        &self,
-        key: &AccountKey,
-        target: &Target,
-        usable: bool,
-        password: &[u8],
-    ) -> WrongTag {
-        let stored = target.hash().text().as_bytes();
-        let parts = [b"wrong", key.as_str().as_bytes(), stored, &[u8::from(usable)], password];
-        let [a, b, c, d, e, f, g, h, ..] = self.seal.digest(&parts);
-        [a, b, c, d, e, f, g, h]
-    }
-
-    /// Which decoy an unknown login gets: always the same.
-    fn decoy_seed(&self, key: &AccountKey) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.seal.digest(&[b"decoy", key.as_str().as_bytes()]);
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
-    }
-
     fn put_off(&self, login: &str, origin: &Origin, why: &'static str) -> Denied {
         self.counts.busy.add();
         tracing::debug!(

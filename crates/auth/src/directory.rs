@@ -14,7 +14,7 @@ use address::{AccountKey, AddressError, Domain, Mailbox};
 use arc_swap::ArcSwap;
 
 use crate::passwd_file::{self, Listing, Rules};
-use crate::{Account, AccountsConfig, AccountsError, MaildirTemplate, StoredHash};
+use crate::{Account, AccountsConfig, AccountsError, MaildirTemplate, PolicySpread, StoredHash};
 
 pub(crate) use stamp::Stamp;
 use table::Table;
@@ -198,6 +198,19 @@ impl Directory {
         self.shared.table.load().accounts().to_vec()
     }
 
+    /// The account at `position`, from 0, in the order of the file: for a walk through a table
+    /// that may be replaced meanwhile.
+    #[must_use]
+    pub fn nth(&self, position: usize) -> Option<Arc<Account>> {
+        self.shared.table.load().accounts().get(position).cloned()
+    }
+
+    /// Where the account of a normalised login stands, from 0.
+    #[must_use]
+    pub fn position(&self, key: &AccountKey) -> Option<usize> {
+        self.shared.table.load().position(key)
+    }
+
     /// How many accounts there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -208,6 +221,13 @@ impl Directory {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What accounts say of their own about logins and retention, least and most. Costs no
+    /// look at the accounts.
+    #[must_use]
+    pub fn policies(&self) -> PolicySpread {
+        self.shared.table.load().policies()
     }
 
     /// The domain that completes a login without one.

@@ -108,6 +108,11 @@ impl StoredHash {
         }
     }
 
+    /// The password itself, where it is stored so.
+    pub(crate) fn plain(&self) -> Option<&[u8]> {
+        (self.scheme == Scheme::Plain).then_some(self.text.as_bytes())
+    }
+
     /// Whether verifying it is a comparison and no work.
     pub(crate) fn is_instant(&self) -> bool {
         self.scheme == Scheme::Plain

@@ -18,6 +18,7 @@ mod login;
 mod maildir_template;
 mod passwd_editor;
 mod passwd_file;
+mod policy;
 mod pool;
 mod queue;
 mod seal;
@@ -41,4 +42,7 @@ pub use login::{Answer, Channel, Login, LoginObserver, Service};
 pub use maildir_template::MaildirTemplate;
 pub use passwd_editor::{EditError, NewAccount, PasswdEditor};
 pub use passwd_file::AccountsError;
+pub use policy::{
+    AccountPolicy, PolicySpread, Quota, RetentionDays, Spread, parse_login_delay, parse_sessions,
+};
 pub use statistics::Statistics;

@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 
 use crate::directory::Stamp;
 use crate::passwd_file::{self, Rules};
-use crate::{Account, AccountsConfig, AccountsError, ConfigError, MaildirTemplate, StoredHash};
+use crate::{
+    Account, AccountPolicy, AccountsConfig, AccountsError, ConfigError, MaildirTemplate, StoredHash,
+};
 
 /// How long another writer is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -101,6 +103,8 @@ pub struct NewAccount {
     pub maildir: Option<PathBuf>,
     /// Whether it may not log in yet.
     pub disabled: bool,
+    /// What is agreed with this customer beside what holds for all.
+    pub policy: AccountPolicy,
 }
 
 /// The table, locked against other writers until [`Self::save`] or the end of this value.

@@ -2,7 +2,9 @@
 //!
 //! `login:{SCHEME}hash:uid:gid:gecos:home:shell:extra`; fields from the third on may be missing
 //! or empty. The extra field holds words `key=value`: `addresses=a@x,b@x` (may send as, the
-//! first is where notices go), `maildir=/path`, `disabled=yes`; of Dovecot's own,
+//! first is where notices go), `maildir=/path`, `disabled=yes`; what is agreed with this one
+//! customer: `login_delay=60s`, `sessions=4`, `expire_retrieved=30d`, `expire_arrived=365d`,
+//! `quota=1G,10000` (see [`crate::AccountPolicy`]); of Dovecot's own,
 //! `userdb_home=`, `userdb_mail=maildir:/path` and `nologin` are obeyed, other `userdb_` words
 //! are passed over, and anything else is refused, because a restriction that nobody obeys is
 //! worse than none. A hash behind `!`, or `*` in its place, is a locked account, as in

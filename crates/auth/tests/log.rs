@@ -30,6 +30,16 @@ impl io::Write for Sink {
 
 /// Tries one login after another and returns the log, everything down to trace.
 fn log_of(attempts: &[(&str, &str, &str)]) -> String {
+    log_after(async |auth, origin, at| {
+        for (login, password, client) in attempts {
+            let origin = Origin { client: client.parse().unwrap(), ..*origin };
+            let _ = auth.verify(login, &Secret::from(*password), &origin, at).await;
+        }
+    })
+}
+
+/// Does something with an authenticator, from 192.0.2.1, and returns the log.
+fn log_after(work: impl AsyncFnOnce(&Authenticator, &Origin, Moment)) -> String {
     let sink = Sink::default();
     let writer = sink.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -51,11 +61,9 @@ fn log_of(attempts: &[(&str, &str, &str)]) -> String {
         let config = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
         let auth = Authenticator::new(&config, directory).unwrap();
         let at = Moment { wall: jiff::Timestamp::UNIX_EPOCH, mono: Duration::from_secs(1) };
-        for (login, password, client) in attempts {
-            let channel = Channel { service: Service::Pop3, tls: true, genuine_address: true };
-            let origin = Origin { client: client.parse().unwrap(), channel };
-            let _ = auth.verify(login, &Secret::from(*password), &origin, at).await;
-        }
+        let channel = Channel { service: Service::Pop3, tls: true, genuine_address: true };
+        let origin = Origin { client: "192.0.2.1".parse().unwrap(), channel };
+        work(&auth, &origin, at).await;
     });
     let log = sink.0.lock().unwrap().clone();
     String::from_utf8(log).unwrap()
@@ -66,6 +74,7 @@ fn the_log_of_logins() {
     a_failure_is_one_stable_line_without_the_password();
     the_reason_is_in_the_log_alone();
     a_hostile_name_can_neither_forge_a_line_nor_fill_the_log();
+    whatever_was_offered_the_line_is_the_same();
     successes_are_left_to_the_daemons();
 }
 
@@ -101,6 +110,23 @@ fn a_hostile_name_can_neither_forge_a_line_nor_fill_the_log() {
     assert!(log.len() < 1000, "{}", log.len());
     assert!(!log.contains('\u{1b}') && !log.contains('\u{202e}'));
     assert!(log.lines().all(|line| line.contains(" rip=192.0.2.1 service=")), "{log}");
+}
+
+/// An attempt with `APOP` and one that can never be right read as one with a password does.
+fn whatever_was_offered_the_line_is_the_same() {
+    let with_password = log_of(&[("ann@example.net", "wrong", "192.0.2.1")]);
+    let with_digest = log_after(async |auth, origin, at| {
+        let digest = [0x5a; 16];
+        let stamp = "<1896.697170952@pop.example.net>";
+        auth.verify_digest("ann@example.net", stamp, &digest, origin, at).await.unwrap_err();
+    });
+    assert_eq!(with_digest, with_password);
+    let void = log_after(async |auth, origin, at| {
+        auth.reject(Some("ann@example.net"), origin, at).await;
+        auth.reject(None, origin, at).await;
+    });
+    let expected = with_password.replace("wrong-password", "malformed");
+    assert_eq!(void, format!("{expected}{}", expected.replace("ann@example.net", "")));
 }
 
 fn successes_are_left_to_the_daemons() {

@@ -28,6 +28,6 @@ mod task;
 mod verdict;
 
 pub use config::{ConfigError, NextHopConfig, RelayConfig, Settings};
-pub use local::{Destination, LocalAccounts, LocalDelivery};
+pub use local::{Destination, LocalAccounts, LocalDelivery, Place};
 pub use relay::Relay;
 pub use stats::{Counter, RelayStats};

@@ -1,11 +1,11 @@
 //! Local delivery: which recipients have a Maildir here, and the way into it.
 
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use address::{Domain, Mailbox, ReversePath};
 use bytes::Bytes;
-use maildrop::{DeliverError, Delivery};
+use maildrop::{DeliverError, Delivery, Quota, Usage};
 use spool::{BodyReader, Job};
 use tokio::runtime::Handle;
 
@@ -14,12 +14,21 @@ use crate::verdict::{Verdict, code};
 /// Where mail for an address goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// Into this Maildir.
-    Maildir(PathBuf),
+    /// Into a Maildir.
+    Maildir(Place),
     /// Nowhere: the domain is ours, the address does not exist.
     Unknown,
     /// To the next hop.
     Elsewhere,
+}
+
+/// A Maildir, and what it may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where it is.
+    pub maildir: PathBuf,
+    /// Its limit; none: what its own file `maildirsize` says, if there is one.
+    pub quota: Option<Quota>,
 }
 
 /// Knows which addresses are local. Asked once for each recipient and attempt; must not block.
@@ -50,16 +59,33 @@ impl LocalDelivery for LocalAccounts {
             return Destination::Elsewhere;
         }
         match self.directory.local_mailbox(recipient) {
-            Some(account) => Destination::Maildir(account.maildir().to_owned()),
+            Some(account) => {
+                let quota = account.policy().quota.map(|auth::Quota { octets, messages }| Quota {
+                    octets,
+                    messages,
+                });
+                Destination::Maildir(Place { maildir: account.maildir().to_owned(), quota })
+            }
             None => Destination::Unknown,
         }
     }
 }
 
 /// Delivers the message of `job` to one recipient. Blocking; within a runtime's blocking pool.
-pub(crate) fn deliver(job: &Job, recipient: &Mailbox, maildir: &Path) -> Verdict {
-    match try_deliver(job, recipient, maildir) {
+///
+/// A Maildir that is full may have room tomorrow: the message waits for that as long as one that
+/// no next hop takes, and comes back as `4.2.2` when its time is over. One that is larger than
+/// all the Maildir may hold comes back at once, as `5.2.2` (RFC 3463 section 3.3).
+pub(crate) fn deliver(job: &Job, recipient: &Mailbox, place: &Place) -> Verdict {
+    match try_deliver(job, recipient, place) {
         Ok(name) => Verdict::delivered(name),
+        Err(DeliverError::OverQuota { quota, octets, .. }) => {
+            if quota.has_room(Usage::default(), octets) {
+                Verdict::deferred(code(4, 2, 2), "the mailbox is full")
+            } else {
+                Verdict::failed(code(5, 2, 2), "larger than all that the mailbox may hold")
+            }
+        }
         Err(error) => {
             let status = match &error {
                 DeliverError::Full { .. } => code(4, 2, 2),
@@ -71,9 +97,9 @@ pub(crate) fn deliver(job: &Job, recipient: &Mailbox, maildir: &Path) -> Verdict
     }
 }
 
-fn try_deliver(job: &Job, recipient: &Mailbox, maildir: &Path) -> Result<String, DeliverError> {
+fn try_deliver(job: &Job, recipient: &Mailbox, place: &Place) -> Result<String, DeliverError> {
     let handle = Handle::current();
-    let delivery = Delivery::to(maildir)?;
+    let delivery = Delivery::to(&place.maildir)?.with_quota(place.quota);
     let body = handle.block_on(job.body()).map_err(DeliverError::Source)?;
     let head = trace_header(&job.envelope().sender, recipient);
     let mut message = Message { handle, head: Some(head.into()), body, block: Bytes::new() };

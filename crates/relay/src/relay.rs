@@ -12,7 +12,7 @@ use crate::RelayStats;
 use crate::conclude::Registrar;
 use crate::config::{ConfigError, Settings};
 use crate::hop::Hop;
-use crate::local::{self, Destination, LocalDelivery};
+use crate::local::{self, Destination, LocalDelivery, Place};
 use crate::stats::Raised;
 use crate::task::{Slot, Task};
 use crate::verdict::{Verdict, code};
@@ -41,7 +41,7 @@ pub struct Relay {
 /// Where the recipients of a message go.
 #[derive(Default)]
 struct Routes {
-    local: Vec<(usize, std::path::PathBuf)>,
+    local: Vec<(usize, Place)>,
     nowhere: Vec<(usize, Verdict)>,
     next_hop: Vec<usize>,
 }
@@ -164,7 +164,7 @@ impl Relay {
             let index = remaining.index;
             let Some(recipient) = job.envelope().recipients.get(index) else { continue };
             match self.local.destination(&recipient.mailbox) {
-                Destination::Maildir(path) => routes.local.push((index, path)),
+                Destination::Maildir(place) => routes.local.push((index, place)),
                 Destination::Unknown => routes.nowhere.push((index, unknown())),
                 // What came from outside without a permit must not go out again, even if the
                 // account that it was for has gone since.
@@ -180,7 +180,7 @@ impl Relay {
     fn deliver_here(
         &self,
         task: Task,
-        local: Vec<(usize, std::path::PathBuf)>,
+        local: Vec<(usize, Place)>,
         mut verdicts: Vec<(usize, Verdict)>,
     ) {
         let registrar = Arc::clone(&self.registrar);
@@ -188,9 +188,9 @@ impl Relay {
         tokio::spawn(async move {
             let Ok(_place) = places.acquire().await else { return };
             let deliveries = tokio::task::spawn_blocking(move || {
-                for (index, maildir) in local {
+                for (index, place) in local {
                     if let Some(recipient) = task.job.envelope().recipients.get(index) {
-                        let verdict = local::deliver(&task.job, &recipient.mailbox, &maildir);
+                        let verdict = local::deliver(&task.job, &recipient.mailbox, &place);
                         verdicts.push((index, verdict));
                     }
                 }

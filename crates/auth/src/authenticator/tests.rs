@@ -3,6 +3,7 @@
 mod cached;
 mod concurrent;
 mod delayed;
+mod digest;
 
 use crate::testing::{account, cheap, directory, moment, origin, plain};
 use crate::{AuthConfig, Authenticator, Denied, Directory, Moment};

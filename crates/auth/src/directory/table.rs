@@ -9,7 +9,7 @@ use address::{AccountKey, Mailbox};
 
 use crate::hash::CostClass;
 use crate::passwd_file::Listing;
-use crate::{Account, AccountsError, Argon2Params, StoredHash};
+use crate::{Account, AccountsError, Argon2Params, PolicySpread, StoredHash};
 
 /// How many costs the decoys imitate; what is rarer than these is not worth hiding among.
 const DECOYS_MAX: usize = 16;
@@ -22,6 +22,7 @@ pub(super) struct Table {
     addresses: Vec<(u64, u32)>,
     hasher: RandomState,
     decoys: Decoys,
+    policies: PolicySpread,
     warnings: Vec<String>,
 }
 
@@ -32,16 +33,22 @@ impl Table {
         let accounts: Vec<Arc<Account>> = accounts.into_iter().map(Arc::new).collect();
         let hasher = RandomState::new();
         let mut addresses = Vec::with_capacity(accounts.len());
+        let mut policies = PolicySpread::default();
         for (position, account) in accounts.iter().enumerate() {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
             addresses.extend(account.addresses().iter().map(|a| (hasher.hash_one(a), position)));
+            policies.add(account.policy());
         }
         addresses.sort_unstable();
-        Ok(Self { accounts, positions, addresses, hasher, decoys, warnings })
+        Ok(Self { accounts, positions, addresses, hasher, decoys, policies, warnings })
     }
 
     pub(super) fn get(&self, key: &AccountKey) -> Option<&Arc<Account>> {
         self.accounts.get(*self.positions.get(key)? as usize)
+    }
+
+    pub(super) fn position(&self, key: &AccountKey) -> Option<usize> {
+        self.positions.get(key).map(|position| *position as usize)
     }
 
     pub(super) fn owners<'a>(
@@ -57,6 +64,10 @@ impl Table {
 
     pub(super) fn accounts(&self) -> &[Arc<Account>] {
         &self.accounts
+    }
+
+    pub(super) fn policies(&self) -> PolicySpread {
+        self.policies
     }
 
     pub(super) fn warnings(&self) -> &[String] {

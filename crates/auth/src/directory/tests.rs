@@ -197,3 +197,20 @@ fn readers_see_one_table_or_the_other_while_it_is_replaced() {
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
+
+#[test]
+fn a_walk_through_the_table_outlives_its_replacement() {
+    let file = TableFile::new(
+        "a:{PLAIN}x::::/h\nb:{PLAIN}x::::/h::login_delay=60s\nc:{PLAIN}x::::/h::login_delay=10s\n",
+    );
+    let directory = file.load();
+    let at = |position: usize| directory.nth(position).map(|account| account.key().to_string());
+    assert_eq!(at(1).as_deref(), Some("b@example.net"));
+    assert_eq!((directory.position(&key("c@example.net")), at(3)), (Some(2), None));
+    let delays = || directory.policies().login_delay.map(|d| (d.least.as_secs(), d.most.as_secs()));
+    assert_eq!(delays(), Some((10, 60)));
+    file.replace("c:{PLAIN}x::::/h\n");
+    directory.reload().unwrap();
+    assert_eq!((at(1), directory.position(&key("c@example.net"))), (None, Some(0)));
+    assert_eq!((directory.position(&key("a@example.net")), delays()), (None, None));
+}

@@ -52,6 +52,7 @@ pub(super) fn render(new: &NewAccount) -> Result<Zeroizing<String>, EditError> {
     if new.disabled {
         words.push("disabled=yes".to_owned());
     }
+    words.extend(new.policy.words());
     let hash = new.hash.to_field();
     let extra = words.join(" ");
     Ok(Zeroizing::new(format!("{}:{}::::{home}::{extra}", new.key, hash.as_str())))

@@ -1,8 +1,8 @@
 //! Edits: what changes, what does not, and what happens when two want it at once.
 
 use super::*;
-use crate::Directory;
 use crate::testing::{TableFile, key, plain};
+use crate::{Directory, Quota, RetentionDays, Spread};
 
 const TABLE: &str = "# Accounts of the old server\r\n\
     \r\n\
@@ -23,6 +23,7 @@ fn new_account(login: &str) -> NewAccount {
         home: Some(PathBuf::from("/home/new")),
         maildir: None,
         disabled: false,
+        policy: AccountPolicy::default(),
     }
 }
 
@@ -257,4 +258,42 @@ fn concurrent_writers_lose_nothing_and_readers_see_whole_tables() {
         });
     });
     assert_eq!(file.load().len(), 40);
+}
+
+#[test]
+fn what_is_agreed_with_a_customer_is_written_and_stays() {
+    let table = TableFile::new("old:{PLAIN}x::::/h::quota=2G login_delay=60s userdb_x=1\n");
+    let mut editor = PasswdEditor::open(&table.config).unwrap();
+    let policy = AccountPolicy {
+        login_delay: Some(Duration::from_secs(90)),
+        sessions_max: Some(4),
+        expire_after_retrieval: Some(RetentionDays::Days(30)),
+        expire_after_arrival: Some(RetentionDays::Never),
+        quota: Some(Quota { octets: Some(1 << 30), messages: Some(10_000) }),
+    };
+    let (old, fresh) = (key("old@example.net"), key("new@example.net"));
+    editor.add(&NewAccount { policy: policy.clone(), ..new_account("new@example.net") }).unwrap();
+    for key in [&old, &fresh] {
+        editor.set_disabled(key, true).unwrap();
+        editor.set_password(key, &plain("y")).unwrap();
+        editor.set_disabled(key, false).unwrap();
+    }
+    editor.save().unwrap();
+    let text = table.text();
+    assert!(text.contains("quota=2G login_delay=60s userdb_x=1\n"), "{text}");
+    assert!(
+        text.contains(
+            "login_delay=90s sessions=4 expire_retrieved=30d expire_arrived=never quota=1G,10000"
+        ),
+        "{text}"
+    );
+    let directory = table.load();
+    assert_eq!(directory.get(&fresh).unwrap().policy(), &policy);
+    let kept = directory.get(&old).unwrap();
+    assert_eq!(kept.policy().quota, Some(Quota { octets: Some(2 << 30), messages: None }));
+    assert_eq!(kept.policy().sessions_max, None);
+    let spread = directory.policies();
+    let delays = spread.login_delay.map(|s| (s.least.as_secs(), s.most.as_secs()));
+    assert_eq!(delays, Some((60, 90)));
+    assert_eq!(spread.expire_after_arrival, Some(Spread { least: u32::MAX, most: u32::MAX }));
 }

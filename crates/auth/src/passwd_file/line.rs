@@ -6,7 +6,7 @@ use address::{AccountKey, Mailbox};
 
 use super::Rules;
 use crate::maildir_template::is_straight;
-use crate::{Account, Argon2Params, StoredHash};
+use crate::{Account, AccountPolicy, Argon2Params, StoredHash};
 
 /// What is wrong with a line, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ struct Extra<'a> {
     maildir: Option<(&'a str, usize)>,
     home: Option<(&'a str, usize)>,
     disabled: bool,
+    policy: AccountPolicy,
     passed_over: bool,
 }
 
@@ -114,7 +115,8 @@ pub(crate) fn parse_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Found>
     let extra = parse_extra(&fields)?;
     let addresses = parse_addresses(&fields, &extra, &key)?;
     let maildir = parse_maildir(&fields, &extra, &key, rules)?;
-    let account = Account::new(key, addresses, hash, maildir, locked || extra.disabled);
+    let account = Account::new(key, addresses, hash, maildir, locked || extra.disabled)
+        .with_policy(extra.policy);
     Ok(Some(Found { account, passed_over: extra.passed_over }))
 }
 
@@ -162,10 +164,13 @@ fn parse_extra<'a>(fields: &Fields<'a>) -> Result<Extra<'a>, LineProblem> {
                 })?;
             }
             _ if key.starts_with("userdb_") => extra.passed_over = true,
+            _ if extra.policy.take(key, value).map_err(|e| fields.problem(here, e))? => {}
             _ => {
                 let shown: String = key.chars().take(32).collect();
                 let problem = format!(
-                    "{shown:?} is not obeyed here; expected addresses=, maildir= or disabled="
+                    "{shown:?} is not obeyed here; expected addresses=, maildir=, \
+                     disabled=, login_delay=, sessions=, expire_retrieved=, expire_arrived= or \
+                     quota="
                 );
                 return Err(fields.problem(here, problem));
             }

@@ -73,6 +73,14 @@ fn dovecots_own_words_are_obeyed_or_passed_over() {
 }
 
 #[test]
+fn what_is_agreed_with_a_customer() {
+    let account = one("ann:{PLAIN}x::::/h::quota=1G,9 sessions=2 expire_arrived=never quota=2G");
+    let policy = account.policy();
+    assert_eq!(policy.words(), ["sessions=2", "expire_arrived=never", "quota=2G"]);
+    assert!(one("ann:{PLAIN}x::::/h::disabled=no").policy().is_default());
+}
+
+#[test]
 fn locked_and_disabled_accounts() {
     for (line, opens) in [
         ("a:!{PLAIN}x::::/h", true),
@@ -123,6 +131,11 @@ fn a_wrong_line_is_named_with_its_column_and_what_was_expected() {
         ("ann:{PLAIN}x::::/h::userdb_mail=mbox:/m", 21, "maildir:"),
         ("ann:{PLAIN}x::::/h::allow_nets=10.0.0.0/8", 21, "\"allow_nets\" is not obeyed here"),
         ("ann:{PLAIN}x::::/h::maildir=/m adresses=a@b.example", 32, "expected addresses="),
+        ("ann:{PLAIN}x::::/h::quota=1X", 21, "quota: \"1X\"; expected octets such as \"1G\""),
+        ("ann:{PLAIN}x::::/h::maildir=/m login_delay=fast", 32, "login_delay: \"fast\"; expected"),
+        ("ann:{PLAIN}x::::/h::sessions=0", 21, "sessions: \"0\"; expected 1 to"),
+        ("ann:{PLAIN}x::::/h::expire_retrieved=30", 21, "expire_retrieved: \"30\"; expected"),
+        ("ann:{PLAIN}x::::/h::expire_arrived=0d", 21, "expire_arrived: \"0d\"; expected"),
         ("a..b:{PLAIN}x::::/h", 1, "the login is no mail address"),
     ];
     for (line, column, expected) in cases {

@@ -77,6 +77,44 @@ async fn a_maildir_that_cannot_be_used_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_maildir_has_its_mail_wait() {
+    let mut house = House::new("unused:25");
+    // Room for one message with its two lines of trace, and not for two.
+    house.limit("ben", 200);
+    let running = house.run();
+    for _ in 0..2 {
+        house.submit("aiko@example.org", &["ben@example.org", "carl@example.org"], TEXT).await;
+        house.settled(&running).await;
+    }
+    assert_eq!((house.mail_of("ben").len(), house.mail_of("carl").len()), (1, 2));
+    let queue = house.queue().await;
+    let reply = queue[0].recipients[0].last_reply.clone().unwrap();
+    assert_eq!(&*reply, "4.2.2 the mailbox is full");
+    // The customer fetches his mail.
+    let maildrop = maildrop::Maildrop::open(&house.maildir("ben"), &Default::default()).unwrap();
+    assert!(maildrop.update(&[0], &[], 1).is_complete());
+    drop(maildrop);
+    house.clock.advance(Duration::from_secs(70));
+    house.emptied().await;
+    running.stop().await;
+    assert_eq!(house.mail_of("ben").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_fits_comes_back_at_once() {
+    let mut house = House::new("unused:25");
+    house.limit("ben", 200);
+    let running = house.run();
+    let large = b"0123456789abcdef\r\n".repeat(20);
+    house.submit("aiko@example.org", &["ben@example.org"], &large).await;
+    house.emptied().await;
+    running.stop().await;
+    assert!(house.mail_of("ben").is_empty());
+    let report = &house.mail_of("aiko")[0];
+    assert!(report.contains("Status: 5.2.2\r\n"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tardy_hop_does_not_hold_up_the_house() {
     let hop = NextHop::scripted(|_| crate::kit::Reaction::Hang).await;
     let house = House::new(&hop.address);

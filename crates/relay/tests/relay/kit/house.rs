@@ -57,6 +57,17 @@ impl House {
         Self { directory, clock, spool, config, timeouts: Timeouts::default(), accounts }
     }
 
+    /// Gives an account a limit in octets.
+    pub(crate) fn limit(&mut self, name: &str, octets: u64) {
+        let quota = auth::Quota { octets: Some(octets), messages: None };
+        let policy = auth::AccountPolicy { quota: Some(quota), ..auth::AccountPolicy::default() };
+        let limited = accounts(&self.directory).into_iter().map(|account| {
+            let meant = account.key().as_str().starts_with(name);
+            if meant { account.with_policy(policy.clone()) } else { account }
+        });
+        self.accounts = Directory::from_accounts(limited.collect(), None).unwrap();
+    }
+
     pub(crate) fn hop(&mut self) -> &mut NextHopConfig {
         self.config.next_hop.as_mut().unwrap()
     }
