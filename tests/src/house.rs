@@ -129,7 +129,8 @@ impl House {
         self.service = Some(service.unwrap_or_else(|error| panic!("{error:?}")));
     }
 
-    fn stop(&mut self) {
+    /// Stops the daemons; [`restart`](Self::restart) starts them again on the same directory.
+    pub fn stop(&mut self) {
         if let Some(service) = self.service.take() {
             self.runtime.block_on(service.stop());
         }

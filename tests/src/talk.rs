@@ -75,6 +75,28 @@ impl Talk {
         self.said.push_str("-- TLS --\n");
     }
 
+    /// As [`Talk::start_tls`], offering the protocols `alpn` (RFC 7301); the one agreed on, once
+    /// the hands are shaken.
+    ///
+    /// # Errors
+    /// If the daemon refuses the handshake.
+    pub fn try_start_tls(&mut self, alpn: &[&[u8]]) -> io::Result<Option<Vec<u8>>> {
+        let mut tcp = self.tcp.try_clone()?;
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut config = xtask::bench::tls::any_certificate().expect("a client's configuration");
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        let mut session =
+            rustls::ClientConnection::new(Arc::new(config), name).expect("a client session");
+        while session.is_handshaking() {
+            session.complete_io(&mut tcp)?;
+        }
+        let agreed = session.alpn_protocol().map(<[u8]>::to_vec);
+        self.stream = Box::new(rustls::StreamOwned::new(session, tcp));
+        self.input.clear();
+        self.said.push_str("-- TLS --\n");
+        Ok(agreed)
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.try_send_raw(bytes).expect("the daemon still reads");
@@ -196,6 +218,35 @@ impl Talk {
             }
             content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
+    }
+
+    /// Reads octets as they come, up to and including `end`.
+    pub fn octets_until(&mut self, end: &[u8]) -> Vec<u8> {
+        let mut from = 0;
+        loop {
+            let found = self.input[from..].windows(end.len()).position(|octets| octets == end);
+            if let Some(at) = found {
+                return self.input.drain(..from + at + end.len()).collect();
+            }
+            // An end that came in part is looked at again.
+            from = self.input.len().saturating_sub(end.len());
+            assert!(self.fill().expect("readable"), "cut off after:\n{}", self.said);
+        }
+    }
+
+    /// Reads octets until the daemon closes.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
+        while self.fill()? {}
+        Ok(std::mem::take(&mut self.input))
+    }
+
+    /// Says that nothing more will be sent; the daemon may still answer.
+    pub fn finish_sending(&mut self) {
+        // Fails where the daemon has closed already.
+        let _ = self.tcp.shutdown(std::net::Shutdown::Write);
     }
 
     /// Whether the daemon has closed the connection (waits for it).

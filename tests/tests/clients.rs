@@ -1,37 +1,14 @@
-//! Real mail programs: what they fetch and send is, octet for octet, what lies here.
+//! Real mail programs: what they send arrives octet for octet. Those that fetch are in
+//! `pop3_clients`.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Command, Output};
 
 use lastpost_tests::{House, Plan};
 
 const LOGIN: &str = "aiko@open.example";
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-
-/// LF line ends, as Maildirs have them; dots, 8-bit, long lines, no newline at the end.
-fn letters() -> Vec<Vec<u8>> {
-    vec![
-        b"From: <x@y.example>\nSubject: plain\n\nHello\n".to_vec(),
-        b".From: a header that begins with a dot\nSubject: dots\n\n.\n..\n...x\n.\n".to_vec(),
-        "From: <x@y.example>\nSubject: 日本\n\nこんにちは\n最後の行".as_bytes().to_vec(),
-        [b"From: <x@y.example>\nSubject: long\n\n".as_slice(), &[b'x'; 90_000], b"\nend\n"]
-            .concat(),
-    ]
-}
-
-/// The wire form of stored octets: CRLF at the end of every line.
-fn crlf(stored: &[u8]) -> Vec<u8> {
-    let text = stored.strip_suffix(b"\n").unwrap_or(stored);
-    let mut wire = Vec::new();
-    for line in text.split(|&octet| octet == b'\n') {
-        wire.extend_from_slice(line);
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire
-}
 
 /// Whether a program is there. Where it must be (`LASTPOST_REQUIRE_CLIENTS`), its absence
 /// fails the test; elsewhere the test says that it was skipped.
@@ -68,83 +45,6 @@ fn run(command: &mut Command) -> Output {
         String::from_utf8_lossy(&output.stderr)
     );
     output
-}
-
-fn house_with_letters() -> House {
-    let house = House::start(Plan::default());
-    for letter in letters() {
-        house.deliver(LOGIN, &letter);
-    }
-    house
-}
-
-/// The messages as a set: a program may list them in its own order.
-fn sorted(mut messages: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    messages.sort();
-    messages
-}
-
-#[test]
-fn curl_fetches_every_octet() {
-    if !installed("curl") {
-        return;
-    }
-    let house = house_with_letters();
-    let password = house.customer(LOGIN).password;
-    for (scheme, listener, secure) in
-        [("pop3", "pop3", false), ("pop3", "pop3", true), ("pop3s", "pop3s", true)]
-    {
-        let port = house.address(listener).port();
-        let fetched = (1..=letters().len()).map(|number| {
-            let mut curl = Command::new("curl");
-            curl.args(["-sS", "--user", &format!("{LOGIN}:{password}")]);
-            curl.arg("--cacert").arg(house.path("certificate.pem"));
-            if secure {
-                curl.arg("--ssl-reqd");
-            }
-            curl.arg(format!("{scheme}://localhost:{port}/{number}"));
-            run(&mut curl).stdout
-        });
-        let stored = letters().iter().map(|letter| crlf(letter)).collect();
-        assert_eq!(sorted(fetched.collect()), sorted(stored), "{scheme} {secure}");
-    }
-}
-
-#[test]
-fn mpop_fetches_every_octet_and_deletes() {
-    if !installed("mpop") {
-        return;
-    }
-    let house = house_with_letters();
-    let target = house.path("fetched");
-    maildrop::create(&target).unwrap();
-    let rc = house.path("mpoprc");
-    let config = format!(
-        "defaults\ntls on\ntls_starttls on\ntls_trust_file {cert}\naccount a\nhost localhost\n\
-         port {port}\nuser {LOGIN}\npassword \"{password}\"\nreceived_header off\nkeep off\n\
-         uidls_file {uidls}\ndelivery maildir {target}\n",
-        cert = house.path("certificate.pem").display(),
-        port = house.address("pop3").port(),
-        password = house.customer(LOGIN).password,
-        uidls = house.path("uidls").display(),
-        target = target.display(),
-    );
-    write_private(&rc, &config);
-    run(Command::new("mpop").arg("-C").arg(&rc).arg("-q").arg("a"));
-    let fetched = std::fs::read_dir(target.join("new"))
-        .unwrap()
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .collect();
-    // It stores LF line ends, and a last line without one gets it.
-    let stored = letters().iter().map(|letter| crlf(letter)).collect::<Vec<_>>();
-    let stored = stored.iter().map(|wire| lf(wire)).collect();
-    assert_eq!(sorted(fetched), sorted(stored));
-    let mut talk = house.logged_in(LOGIN, HERE);
-    talk.expect("STAT", "+OK 0 0");
-}
-
-fn lf(wire: &[u8]) -> Vec<u8> {
-    wire.iter().copied().filter(|&octet| octet != b'\r').collect()
 }
 
 fn write_private(path: &Path, text: &str) {

@@ -6,6 +6,7 @@
 #[cfg(feature = "pop-before-smtp")] // retire
 pub mod bridge; // retire
 pub mod cli;
+mod compare;
 pub mod config;
 pub mod control;
 pub mod daemon;

@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use maildir::{Maildir, MaildirError, TemporaryMailFile};
@@ -14,8 +15,9 @@ use rustix::fs::{AtFlags, Mode, RenameFlags};
 use rustix::io::Errno;
 use textproto::Measure;
 
+use crate::quota::{self, Admission};
 use crate::tree::Root;
-use crate::{DeliverError, OpenError};
+use crate::{DeliverError, OpenError, Quota};
 
 /// Octets copied at a time.
 const BLOCK: usize = 64 * 1024;
@@ -25,6 +27,7 @@ const BLOCK: usize = 64 * 1024;
 pub struct Delivery {
     root: Root,
     maildir: Maildir,
+    quota: Option<Quota>,
 }
 
 /// A message that has been delivered, durably.
@@ -52,13 +55,24 @@ impl Delivery {
             other => DeliverError::Source(io::Error::other(other)),
         })?;
         let maildir = Maildir::from(path.to_owned());
-        let delivery = Self { root, maildir };
+        let delivery = Self { root, maildir, quota: None };
         if delivery.root.subdirectory("tmp").is_err() || delivery.root.subdirectory("new").is_err()
         {
             let made = delivery.root.make_subdirectories();
             made.map_err(|errno| delivery.failed("making its directories", errno.into()))?;
         }
         Ok(delivery)
+    }
+
+    /// The same with a limit for what the Maildir and its folders may hold, in place of the one
+    /// that its file `maildirsize` may have. `None` leaves that one in force.
+    ///
+    /// The limit is looked at when a message is complete. It is not exact: deliveries at the
+    /// same moment may each find room for themselves.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Option<Quota>) -> Self {
+        self.quota = quota.filter(|quota| *quota != Quota::default());
+        self
     }
 
     /// Delivers a message that is in memory. Its octets are stored as they are.
@@ -134,9 +148,30 @@ impl Draft<'_> {
     /// [`DeliverError`]; nothing is left behind.
     pub fn commit(self) -> Result<Delivered, DeliverError> {
         let (stored, octets) = (self.stored, self.measure.octets());
-        self.publish(stored, octets)
-            .map(|name| Delivered { name, stored, octets })
-            .map_err(|(doing, source)| self.delivery.failed(doing, source))
+        let noted = self.admit(stored)?;
+        let name = self
+            .publish(stored, octets)
+            .map_err(|(doing, source)| self.delivery.failed(doing, source))?;
+        if noted {
+            quota::note_delivered(&self.delivery.root, stored);
+        }
+        Ok(Delivered { name, stored, octets })
+    }
+
+    /// Whether the message is to be noted in `maildirsize`; an error if there is no room for it.
+    fn admit(&self, stored: u64) -> Result<bool, DeliverError> {
+        let Delivery { root, quota, .. } = self.delivery;
+        // What was written a moment ago has the time by the Maildir's own clock.
+        let admitted = std::fs::metadata(self.file.path())
+            .and_then(|written| quota::admit(root, *quota, stored, written.mtime()));
+        match admitted {
+            Ok(Admission::Fits { noted }) => Ok(noted),
+            Ok(Admission::Over { quota, used }) => {
+                let path = root.path().to_owned();
+                Err(DeliverError::OverQuota { path, quota, used, octets: stored })
+            }
+            Err(error) => Err(self.delivery.failed("adding up what is there", error)),
+        }
     }
 
     fn publish(&self, stored: u64, octets: u64) -> Result<String, (&'static str, io::Error)> {

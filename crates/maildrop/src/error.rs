@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::{Quota, Usage};
+
 /// Why a maildrop could not be opened. None of these is ever answered with an empty maildrop.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -30,6 +32,14 @@ pub enum OpenError {
         /// The limit.
         limit: usize,
     },
+}
+
+impl OpenError {
+    /// Whether the Maildir is not there at all.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Unavailable { doing: crate::tree::OPENING, source, .. }
+            if source.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 /// Why a message could not be opened for reading.
@@ -69,6 +79,19 @@ pub enum DeliverError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The Maildir holds as much as it may, or the message is larger than all it may hold
+    /// (RFC 3463: `x.2.2`).
+    #[error("maildrop {}: over quota {quota}: {used}, and {octets} octets more", path.display())]
+    OverQuota {
+        /// The Maildir.
+        path: PathBuf,
+        /// The limits.
+        quota: Quota,
+        /// What is there.
+        used: Usage,
+        /// The message.
+        octets: u64,
     },
     /// The message could not be read from where it was to come from.
     #[error("the message could not be read: {0}")]

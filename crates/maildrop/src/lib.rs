@@ -7,11 +7,11 @@
 //! ```text
 //! Maildrop::open(&Path, &OpenOptions) -> Result<Maildrop, OpenError>      lock, then list
 //! maildrop.len() / is_empty() / octets()                                  STAT
-//! maildrop.message(index) -> Option<MessageInfo { octets, uidl }>         0-based
+//! maildrop.message(index) -> Option<MessageInfo { octets, uidl, .. }>     0-based
 //! maildrop.messages() -> impl ExactSizeIterator<Item = MessageInfo>       LIST, UIDL
 //! maildrop.retrieve(index) -> Result<MessageReader, RetrieveError>        RETR, TOP
 //! reader.size() -> u64; reader.read_chunk(&mut Vec<u8>) -> io::Result<bool /* more */>
-//! maildrop.update(&deleted, &retrieved) -> UpdateReport                   QUIT
+//! maildrop.update(&deleted, &retrieved, at) -> UpdateReport               QUIT
 //! maildrop.scan_report() -> &ScanReport
 //! drop(maildrop)                                                          unlock
 //! Delivery::to(&Path) -> Result<Delivery, DeliverError>                   then
@@ -19,21 +19,32 @@
 //!     delivery.begin() -> Draft: Write; draft.commit() -> Result<Delivered, DeliverError>
 //! create(&Path) -> io::Result<()>                                         new Maildir, with parents
 //! summary(&Path) -> Result<Summary, OpenError>                            without a lock
+//! expire(&Path, &Retention, now, &OpenOptions) -> Result<ExpireReport, OpenError>
+//! purge_tmp(&Path, now, older_than) -> Result<PurgeReport, OpenError>     without a lock
 //! ```
 //!
 //! # What is on disk
 //! Besides `tmp`, `new` and `cur` a Maildir gets `lastpost.lock` and `lastpost-state`. The latter
 //! remembers sizes, ids and order, and spares a box that has not changed the reading of its
 //! directories; it can be removed at any time. Messages are never changed, and only removed by
-//! [`Maildrop::update`].
+//! [`Maildrop::update`] and [`expire`]. Where a [`Quota`] is given, or another server has one, there
+//! is the file `maildirsize` of Maildir++ as well.
 //!
 //! # Sizes
 //! RFC 1939 wants exact octets of the CRLF form. They come from the state file, or from `,W=` in
 //! the file name, or the file is counted. A name can lie: [`MessageReader`] counts along, and
 //! what it finds is what the next session announces.
 
+mod adopt;
+mod ages;
+mod arrange;
 mod delivery;
 mod error;
+mod ids;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
+pub mod import;
 mod listing;
 mod load;
 mod lock;
@@ -43,20 +54,36 @@ mod merge;
 mod moves;
 mod name;
 mod options;
+mod purge;
+mod quota;
 mod reader;
+mod record;
+mod repair;
+mod report;
+mod retention;
 mod snapshot;
 mod state;
 mod summary;
+mod template;
 mod tree;
 mod uidl;
 mod update;
 
+pub use adopt::{
+    AdoptConflict, AdoptError, AdoptOptions, AdoptReport, AdoptedId, UidCounters, adopt,
+};
+pub use ages::Ages;
 pub use delivery::{Delivered, Delivery, Draft};
 pub use error::{DeliverError, OpenError, RetrieveError};
-pub use load::{ScanReport, StateUse};
 pub use maildrop::{Maildrop, MessageInfo};
 pub use options::OpenOptions;
+pub use purge::{PurgeReport, TMP_KEPT, purge_tmp};
+pub use quota::{Quota, Usage};
 pub use reader::MessageReader;
+pub use repair::{RepairReport, repair};
+pub use report::{ScanReport, StateUse};
+pub use retention::{ExpireReport, Retention, expire, would_expire};
 pub use summary::{Summary, SummaryMessage, summary};
+pub use template::{UidlFormat, UidlFormatError, UidlTemplate};
 pub use tree::create;
 pub use update::{RemovalFailure, UpdateReport};

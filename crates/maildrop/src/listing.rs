@@ -27,7 +27,7 @@ pub(crate) struct Found {
 
 /// What the directories hold. Files of one base name may occur more than once: seen in both
 /// directories while it moved, in two passes, or really twice.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
     names: Vec<u8>,
     pub(crate) files: Vec<Found>,
@@ -47,6 +47,17 @@ impl Listing {
     pub(crate) fn base(&self, file: Found) -> &[u8] {
         let start = file.start as usize;
         self.names.get(start..start + usize::from(file.base_len)).unwrap_or_default()
+    }
+
+    pub(crate) fn push(&mut self, name: &[u8], place: Place, ino: u64) -> Result<(), Errno> {
+        let base_len = u8::try_from(name::base(name).len()).unwrap_or(u8::MAX);
+        let (Ok(len), Ok(start)) = (u8::try_from(name.len()), u32::try_from(self.names.len()))
+        else {
+            return Err(Errno::OVERFLOW);
+        };
+        self.names.extend_from_slice(name);
+        self.files.push(Found { start, len, base_len, place, ino });
+        Ok(())
     }
 
     /// Octets of all names together.
@@ -139,17 +150,11 @@ fn read(
             FileType::Unknown => is_regular(directory, entry.file_name())?,
             _ => false,
         };
-        let base_len = u8::try_from(name::base(name).len()).unwrap_or(u8::MAX);
-        let (Ok(len), Ok(start)) = (u8::try_from(name.len()), u32::try_from(listing.names.len()))
-        else {
-            return Err(Errno::OVERFLOW.into());
-        };
         if regular {
             if listing.files.len() >= ceiling {
                 return Ok(());
             }
-            listing.names.extend_from_slice(name);
-            listing.files.push(Found { start, len, base_len, place, ino: entry.ino() });
+            listing.push(name, place, entry.ino())?;
         }
     }
     Ok(())

@@ -3,98 +3,161 @@
 use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
-use crate::listing::{Found, Listing, list};
+use crate::arrange::Known;
+use crate::ids;
+use crate::listing::{self, Listing, list};
 use crate::lock::Lock;
 use crate::measure::Counter;
 use crate::merge::{Distinct, Merged, distinct, merge};
+use crate::record::{self, Book, Record};
+use crate::report::{ScanReport, StateUse};
 use crate::snapshot::Snapshot;
-use crate::state::{self, Absent, State, Validity};
+use crate::state::{self, Absent, Change, State, StateFile, Validity};
 use crate::tree::{Directories, Root};
 use crate::{OpenError, OpenOptions, name};
 
 /// How often all is done again because files moved while they were counted.
 const ROUNDS: u32 = 3;
 
-/// What the state file was good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum StateUse {
-    /// Nothing has changed since it was written: no directory was read.
-    Current,
-    /// Sizes, ids and order were taken from it, the rest from the directories.
-    Stale,
-    /// There was none.
-    Missing,
-    /// There was one that could not be read or used, for this reason.
-    Rejected(&'static str),
-}
-
-/// How the messages were found: for the log, for tests and for `maildrop show`.
-#[derive(Clone, Debug, serde::Serialize)]
-#[non_exhaustive]
-pub struct ScanReport {
-    /// What the state file was good for.
-    pub state: StateUse,
-    /// Passes over `new` and `cur`; 0 when the state was current.
-    pub passes: u32,
-    /// Directory entries read, in all passes.
-    pub entries: usize,
-    /// Messages whose size was in no name and no state, and had to be counted.
-    pub files_counted: usize,
-    /// Octets read for that.
-    pub octets_counted: u64,
-    /// Messages listed with the size they are stored with, because they cannot be read.
-    pub files_unreadable: usize,
-    /// Files given a new name, because another file had the same base name.
-    pub files_renamed: usize,
-    /// Whether a new state was written.
-    pub state_written: bool,
-}
-
 /// A maildrop's messages, as they were found.
 pub(crate) struct Loaded {
     pub(crate) snapshot: Snapshot,
     pub(crate) validity: Validity,
+    pub(crate) book: Book,
+    /// The state file, if it is of just this.
+    pub(crate) file: Option<StateFile>,
+    /// The record could not be written: the state must not get ahead of it.
+    pub(crate) frozen: bool,
     pub(crate) report: ScanReport,
 }
 
-/// Finds the messages. Only the holder of a lock writes (renames files, replaces the state).
+/// What was remembered.
+struct Recall {
+    state: Option<State>,
+    /// The record, read where the state is no copy of it.
+    record: Option<Record>,
+    book: Book,
+    /// The record has to be written anew.
+    heal: bool,
+}
+
+impl Recall {
+    fn known(&self) -> Known<'_> {
+        Known {
+            state: self.state.as_ref().map(|state| &state.snapshot),
+            record: self.record.as_ref(),
+        }
+    }
+}
+
+/// Finds the messages. Only the holder of a lock writes (renames files, record, state).
 pub(crate) fn load(
     root: &Root,
     lock: Option<&Lock>,
     options: &OpenOptions,
 ) -> Result<Loaded, OpenError> {
+    let (mut recall, mut report) = recall(root, options)?;
+    let trusted = recall.record.is_none() && !recall.heal;
+    if trusted
+        && let Some(state) =
+            recall.state.take_if(|state| root.stamps().is_ok_and(|now| state.is_current(&now)))
+    {
+        report.state = StateUse::Current;
+        let State { snapshot, validity, book, file } = state;
+        return Ok(Loaded { snapshot, validity, book, file: Some(file), frozen: false, report });
+    }
+    let mut found = scan(root, lock, options, recall.known(), false, &mut report)?;
+    recall.heal |= found.mixed && recall.record.is_some();
+    let Some(lock) = lock else {
+        let (book, Found { mut snapshot, validity, .. }) = (recall.book, found);
+        ids::foretell(&options.uidl_format, &book, &mut snapshot);
+        return Ok(Loaded { snapshot, validity, book, file: None, frozen: false, report });
+    };
+    let (book, frozen) = settle(root, lock, options, &recall, &mut found, &mut report);
+    let Found { mut snapshot, validity, .. } = found;
+    let file = if frozen {
+        None
+    } else {
+        let known = recall.state.as_ref().filter(|_| trusted);
+        keep(root, known, &mut snapshot, &validity, &book, &mut report)
+    };
+    Ok(Loaded { snapshot, validity, book, file, frozen, report })
+}
+
+fn settle(
+    root: &Root,
+    lock: &Lock,
+    options: &OpenOptions,
+    recall: &Recall,
+    found: &mut Found,
+    report: &mut ScanReport,
+) -> (Book, bool) {
+    let before = ids::Before {
+        book: recall.book,
+        record: recall.record.as_ref(),
+        heal: recall.heal,
+        mixed: found.mixed,
+    };
+    let settled = ids::settle(root, lock, &options.uidl_format, &before, &mut found.snapshot);
+    report.record_written = settled.written;
+    report.messages_withheld = settled.withheld;
+    if settled.withheld > 0 {
+        found.validity = Validity::NEVER;
+    }
+    (settled.book, settled.failed)
+}
+
+/// Finds the messages by passes over the directories, counts every one, and writes what was
+/// found whether it is news or not. Also says how many had another size before.
+pub(crate) fn rebuild(
+    root: &Root,
+    lock: &Lock,
+    options: &OpenOptions,
+) -> Result<(Loaded, usize), OpenError> {
+    let (mut recall, mut report) = recall(root, options)?;
+    recall.heal = true;
+    let mut found = scan(root, Some(lock), options, recall.known(), true, &mut report)?;
+    let (book, frozen) = settle(root, lock, options, &recall, &mut found, &mut report);
+    let Found { mut snapshot, validity, .. } = found;
+    let known = recall.state.as_ref().map(|state| &state.snapshot);
+    let corrected = known.map_or(0, |known| known.sizes_changed(&snapshot));
+    let file =
+        if frozen { None } else { write(root, &mut snapshot, &validity, &book, &mut report) };
+    Ok((Loaded { snapshot, validity, book, file, frozen, report }, corrected))
+}
+
+/// What state and record say. A record that cannot be read is an error unless the state is a
+/// copy of it: without either, ids would change that clients have seen.
+fn recall(root: &Root, options: &OpenOptions) -> Result<(Recall, ScanReport), OpenError> {
+    let fail = |error| root.unavailable("reading lastpost-uidls", error);
+    let stamp = record::stamp(root).map_err(|errno| fail(errno.into()))?;
     let (state, state_use) = match state::read(root, options.messages_max) {
-        Ok(state) => {
-            let current = root.stamps().is_ok_and(|now| state.is_current(&now));
-            (Some(state), if current { StateUse::Current } else { StateUse::Stale })
-        }
+        Ok(state) => (Some(state), StateUse::Stale),
         Err(absent) => (None, note_absence(root, &absent)),
     };
-    let mut report = ScanReport {
-        state: state_use,
-        passes: 0,
-        entries: 0,
-        files_counted: 0,
-        octets_counted: 0,
-        files_unreadable: 0,
-        files_renamed: 0,
-        state_written: false,
-    };
-    match state {
-        Some(State { snapshot, validity }) if state_use == StateUse::Current => {
-            Ok(Loaded { snapshot, validity, report })
-        }
-        state => {
-            let known = state.as_ref().map(|state| &state.snapshot);
-            let (snapshot, validity) = scan(root, lock, options, known, &mut report)?;
-            if let Some(_lock) = lock {
-                report.state_written = keep(root, &snapshot, &validity, known);
-            }
-            Ok(Loaded { snapshot, validity, report })
-        }
+    let mut report = ScanReport::new(state_use);
+    let copied = state.as_ref().map(|state| state.book);
+    if copied.is_some_and(|book| book.stamp == stamp) || stamp == record::Stamp::NONE {
+        let book = copied.unwrap_or(Book::NONE);
+        // A record that is lost is made again of its copy.
+        let heal = book.stamp != stamp;
+        let book = if heal { Book { counters: book.counters, ..Book::NONE } } else { book };
+        return Ok((Recall { state, record: None, book, heal }, report));
     }
+    let Some((record, stamp)) = record::read(root).map_err(fail)? else {
+        return Err(fail(Errno::STALE.into()));
+    };
+    report.record_read = true;
+    report.lines_damaged = record.damaged;
+    let counters = match (record.counters, copied.and_then(|book| book.counters)) {
+        (Some(own), Some(copy)) if own.validity == copy.validity => {
+            Some(record::later(Some(copy), own))
+        }
+        (own, copy) => own.or(copy),
+    };
+    let book = Book { stamp, counters, lines: record.lines };
+    let heal = record.damaged > 0;
+    Ok((Recall { state, record: Some(record), book, heal }, report))
 }
 
 fn note_absence(root: &Root, absent: &Absent) -> StateUse {
@@ -112,13 +175,22 @@ fn note_absence(root: &Root, absent: &Absent) -> StateUse {
     StateUse::Rejected(reason)
 }
 
+/// What the directories hold.
+struct Found {
+    snapshot: Snapshot,
+    validity: Validity,
+    /// It took several rounds, so that new messages are not in order.
+    mixed: bool,
+}
+
 fn scan(
     root: &Root,
     lock: Option<&Lock>,
     options: &OpenOptions,
-    known: Option<&Snapshot>,
+    known: Known<'_>,
+    recount: bool,
     report: &mut ScanReport,
-) -> Result<(Snapshot, Validity), OpenError> {
+) -> Result<Found, OpenError> {
     let directories = root.directories(options.create_missing && lock.is_some())?;
     let mut counter = Counter::default();
     let mut counted: Option<Snapshot> = None;
@@ -141,8 +213,12 @@ fn scan(
             }
         }
         let validity = Validity { stamps: listing.stamps, read_at };
+        let known = match &counted {
+            Some(counted) => Known { state: Some(counted), record: None },
+            None => known,
+        };
         let Merged { snapshot, vanished } =
-            merge(listing, &files, counted.as_ref().or(known), &mut |place, name| {
+            merge(listing, &files, known, recount && round == 1, &mut |place, name| {
                 counter.count(&directories, place, name)
             });
         if vanished == 0 || round == ROUNDS {
@@ -151,7 +227,8 @@ fn scan(
             report.files_unreadable =
                 snapshot.entries().iter().filter(|entry| entry.provisional).count();
             let whole = vanished == 0 && report.files_unreadable == 0;
-            return Ok((snapshot, if whole { validity } else { Validity::NEVER }));
+            let validity = if whole { validity } else { Validity::NEVER };
+            return Ok(Found { snapshot, validity, mixed: round > 1 });
         }
         counted = Some(snapshot);
         round += 1;
@@ -164,7 +241,11 @@ fn part_twins(directories: &Directories, listing: &Listing, files: &Distinct) ->
     files.twins().filter(|&twin| rename_twin(directories, listing, twin).is_ok()).count()
 }
 
-fn rename_twin(directories: &Directories, listing: &Listing, twin: Found) -> Result<(), Errno> {
+fn rename_twin(
+    directories: &Directories,
+    listing: &Listing,
+    twin: listing::Found,
+) -> Result<(), Errno> {
     let directory = directories.get(twin.place);
     let name = listing.name(twin);
     let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -190,18 +271,60 @@ fn rename_twin(directories: &Directories, listing: &Listing, twin: Found) -> Res
 }
 
 /// Writes the state if it serves the next session: it lets it do without a pass, or holds what
-/// the file names do not say. Failing to is no failure of the session.
-fn keep(root: &Root, snapshot: &Snapshot, validity: &Validity, known: Option<&Snapshot>) -> bool {
-    let precious = !snapshot.follows_from_names();
-    let news = precious && !known.is_some_and(|known| known.tells_the_same(snapshot));
-    if !validity.is_settled() && !news {
-        return false;
-    }
-    match state::write(root, snapshot, validity, news) {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(event = "state-not-written", maildir = ?root.path(), %error);
-            false
+/// the file names do not say. A small change is added, otherwise the file is replaced. Failing
+/// to is no failure of the session.
+fn keep(
+    root: &Root,
+    known: Option<&State>,
+    snapshot: &mut Snapshot,
+    validity: &Validity,
+    book: &Book,
+    report: &mut ScanReport,
+) -> Option<StateFile> {
+    let change = known.and_then(|known| Change::between(&known.snapshot, snapshot, validity, book));
+    if let (Some(known), Some(change)) = (known, change)
+        && known.file.has_room_for(&change)
+    {
+        if !change.tells && !validity.is_settled() && known.book == *book {
+            return Some(known.file.clone());
+        }
+        match state::append(root, &known.file, &change) {
+            Ok(file) => {
+                state::number_added(&known.file, snapshot);
+                report.state_written = true;
+                report.state_octets_written = change.len() as u64;
+                return Some(file);
+            }
+            Err(error) => note_unwritten(root, &error),
         }
     }
+    if validity.is_settled() || known.is_some() || !snapshot.follows_from_names() {
+        write(root, snapshot, validity, book, report)
+    } else {
+        None
+    }
+}
+
+fn write(
+    root: &Root,
+    snapshot: &mut Snapshot,
+    validity: &Validity,
+    book: &Book,
+    report: &mut ScanReport,
+) -> Option<StateFile> {
+    match state::write(root, snapshot, validity, book) {
+        Ok(file) => {
+            report.state_written = true;
+            report.state_octets_written = file.octets();
+            Some(file)
+        }
+        Err(error) => {
+            note_unwritten(root, &error);
+            None
+        }
+    }
+}
+
+pub(crate) fn note_unwritten(root: &Root, error: &std::io::Error) {
+    tracing::warn!(event = "state-not-written", maildir = ?root.path(), %error);
 }

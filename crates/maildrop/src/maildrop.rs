@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::load::{Loaded, ScanReport, load};
+use crate::load::{Loaded, load};
 use crate::lock::Lock;
 use crate::moves::Moves;
 use crate::reader::{Corrections, MessageReader};
+use crate::record::Book;
+use crate::report::ScanReport;
 use crate::snapshot::Snapshot;
-use crate::state::Validity;
+use crate::state::{StateFile, Validity};
 use crate::tree::{Root, open_message};
 use crate::{OpenError, OpenOptions, RetrieveError};
 
@@ -26,6 +28,9 @@ pub struct MessageInfo<'a> {
     pub octets: u64,
     /// Unique id: 1 to 70 octets of 0x21 to 0x7E, the same in every session.
     pub uidl: &'a str,
+    /// Whether it was retrieved in an earlier session that ended with QUIT. Known from the state
+    /// file alone: when that is lost, messages count as never retrieved.
+    pub retrieved: bool,
 }
 
 /// A Maildir, locked for one session; unlocked when this is dropped.
@@ -43,6 +48,10 @@ pub struct Maildrop {
     pub(crate) options: OpenOptions,
     pub(crate) snapshot: Snapshot,
     pub(crate) validity: Validity,
+    pub(crate) book: Book,
+    pub(crate) state_file: Mutex<Option<StateFile>>,
+    /// The record could not be written, so the state is left as it is too.
+    pub(crate) frozen: bool,
     pub(crate) moves: Mutex<Moves>,
     pub(crate) corrections: Corrections,
     report: ScanReport,
@@ -55,17 +64,25 @@ impl Maildrop {
     /// [`OpenError::InUse`] at once if another session has it, in this process or another. Any
     /// directory that cannot be read is an error too: never is a part shown as the whole.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
+        fresh_handles(|| Self::open_once(path, options))
+    }
+
+    fn open_once(path: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
         let root = Root::open(path, options.create_missing)?;
         let lock = Lock::take(&root)
             .map_err(|error| root.unavailable("locking", error))?
             .ok_or_else(|| OpenError::InUse { path: path.to_owned() })?;
-        let Loaded { snapshot, validity, report } = load(&root, Some(&lock), options)?;
+        let Loaded { snapshot, validity, book, file, frozen, report } =
+            load(&root, Some(&lock), options)?;
         Ok(Self {
             _lock: lock,
             root,
             options: options.clone(),
             snapshot,
             validity,
+            book,
+            state_file: Mutex::new(file),
+            frozen,
             moves: Mutex::default(),
             corrections: Arc::default(),
             report,
@@ -140,8 +157,52 @@ impl Maildrop {
     }
 }
 
+/// Does `work` once more if it met a handle of something that a file server has replaced since:
+/// all directories are opened anew then.
+pub(crate) fn fresh_handles<T>(
+    mut work: impl FnMut() -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    match work() {
+        Err(OpenError::Unavailable { source, .. })
+            if source.raw_os_error() == Some(Errno::STALE.raw_os_error()) =>
+        {
+            work()
+        }
+        other => other,
+    }
+}
+
 pub(crate) fn info<'a>(snapshot: &'a Snapshot, entry: &crate::snapshot::Entry) -> MessageInfo<'a> {
     // Ids are printable ASCII, by construction and by the checks on the state file.
     let uidl = std::str::from_utf8(snapshot.uidl(entry)).unwrap_or_default();
-    MessageInfo { octets: entry.octets, uidl }
+    MessageInfo { octets: entry.octets, uidl, retrieved: entry.retrieved != 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fail(errno: Errno) -> Result<(), OpenError> {
+        let path = "/x".into();
+        Err(OpenError::Unavailable { path, doing: "reading cur", source: errno.into() })
+    }
+
+    #[test]
+    fn stale_handles_are_worth_one_more_attempt() {
+        for (outcomes, attempts, good) in [
+            (vec![None], 1, true),
+            (vec![Some(Errno::STALE), None], 2, true),
+            (vec![Some(Errno::STALE), Some(Errno::STALE), None], 2, false),
+            (vec![Some(Errno::IO), None], 1, false),
+            (vec![Some(Errno::STALE), Some(Errno::NOENT), None], 2, false),
+        ] {
+            let mut left = outcomes.into_iter();
+            let mut made = 0;
+            let outcome = fresh_handles(|| {
+                made += 1;
+                left.next().unwrap().map_or(Ok(()), fail)
+            });
+            assert_eq!((made, outcome.is_ok()), (attempts, good));
+        }
+    }
 }

@@ -1,12 +1,10 @@
 //! From directory entries to messages: one for each base name, in stable order, with id and size.
 
-use std::collections::HashSet;
-
+use crate::arrange::{Known, arrange};
 use crate::listing::{Found, Listing};
 use crate::name;
 use crate::snapshot::{Entry, Snapshot};
 use crate::tree::Place;
-use crate::uidl;
 
 /// What looking at a file for its size gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,46 +19,73 @@ pub(crate) enum Size {
 
 /// A file, and its place in the order of arrival.
 #[derive(Clone, Copy, Debug)]
-struct Ranked {
-    delivered_at: u64,
-    file: Found,
+pub(crate) struct Ranked {
+    pub(crate) file: Found,
     /// Another file of this base name, with a smaller inode, stands before it.
-    twin: bool,
+    pub(crate) twin: bool,
+}
+
+/// A file's number, and what its place in the order is mostly told by: comparing numbers is much
+/// cheaper than comparing names that lie anywhere.
+#[derive(Clone, Copy)]
+struct Key {
+    key: u64,
+    index: u32,
 }
 
 /// Each file once, in order of arrival: by time of delivery, then base name, then inode.
 pub(crate) struct Distinct {
-    ranked: Vec<Ranked>,
+    pub(crate) ranked: Vec<Ranked>,
 }
 
 /// Sorts the files, and sorts out those seen twice: of one inode the latest sighting counts.
 pub(crate) fn distinct(listing: &Listing) -> Distinct {
-    let rank = |&file: &Found| Ranked {
-        delivered_at: name::delivered_at(listing.name(file)),
-        file,
-        twin: false,
-    };
-    let mut ranked: Vec<Ranked> = listing.files.iter().map(rank).collect();
-    ranked.sort_unstable_by(|a, b| {
-        let by_base = || listing.base(a.file).cmp(listing.base(b.file));
-        let by_ino = || a.file.ino.cmp(&b.file.ino);
-        // The latest sighting first.
-        let by_sighting = || Listing::position(b.file).cmp(&Listing::position(a.file));
-        a.delivered_at
-            .cmp(&b.delivered_at)
-            .then_with(by_base)
-            .then_with(by_ino)
-            .then_with(by_sighting)
-    });
-    let same_base = |a: Found, b: Found| listing.base(a) == listing.base(b);
-    ranked.dedup_by(|next, kept| next.file.ino == kept.file.ino && same_base(next.file, kept.file));
-    for at in 1..ranked.len() {
-        if let [before, ranked] = &mut ranked[at - 1..=at] {
-            ranked.twin =
-                before.delivered_at == ranked.delivered_at && same_base(before.file, ranked.file);
+    let key = |(index, &file): (u32, &Found)| Key { key: name::order(listing.base(file)), index };
+    let mut keys: Vec<Key> = (0..).zip(&listing.files).map(key).collect();
+    keys.sort_unstable_by_key(|key| key.key);
+    let file = |key: &Key| listing.files.get(key.index as usize).copied();
+    let mut ranked: Vec<Ranked> = Vec::with_capacity(keys.len());
+    for run in keys.chunk_by(|a, b| a.key == b.key) {
+        let start = ranked.len();
+        ranked.extend(run.iter().filter_map(file).map(|file| Ranked { file, twin: false }));
+        if let Some(run) = ranked.get_mut(start..).filter(|run| run.len() > 1) {
+            let kept = start + in_run(listing, run);
+            ranked.truncate(kept);
         }
     }
     Distinct { ranked }
+}
+
+/// Brings files whose keys are equal in order, those seen twice to the end; returns how many are
+/// left.
+fn in_run(listing: &Listing, run: &mut [Ranked]) -> usize {
+    run.sort_unstable_by(|a, b| {
+        let (a, b) = (a.file, b.file);
+        let time = |file| name::delivered_at(listing.base(file));
+        let by_base = || listing.base(a).cmp(listing.base(b));
+        // The latest sighting first.
+        let by_sighting = || Listing::position(b).cmp(&Listing::position(a));
+        time(a)
+            .cmp(&time(b))
+            .then_with(by_base)
+            .then_with(|| a.ino.cmp(&b.ino))
+            .then_with(by_sighting)
+    });
+    let mut kept: usize = 0;
+    for at in 0..run.len() {
+        let Some(&next) = run.get(at) else { break };
+        let before = kept.checked_sub(1).and_then(|last| run.get(last)).copied();
+        let same_base =
+            before.is_some_and(|before| listing.base(before.file) == listing.base(next.file));
+        if same_base && before.is_some_and(|before| before.file.ino == next.file.ino) {
+            continue;
+        }
+        if let Some(place) = run.get_mut(kept) {
+            *place = Ranked { file: next.file, twin: same_base };
+            kept += 1;
+        }
+    }
+    kept
 }
 
 /// The listing that the methods want is the one it was made of.
@@ -77,15 +102,16 @@ impl Distinct {
         self.ranked.iter().filter(|ranked| ranked.twin).map(|ranked| ranked.file)
     }
 
-    fn index_of(&self, listing: &Listing, base: &[u8]) -> Option<usize> {
+    pub(crate) fn index_of(&self, listing: &Listing, base: &[u8]) -> Option<usize> {
         let wanted = (name::delivered_at(base), base);
-        let index = self
-            .ranked
-            .partition_point(|ranked| (ranked.delivered_at, listing.base(ranked.file)) < wanted);
+        let index = self.ranked.partition_point(|ranked| {
+            let base = listing.base(ranked.file);
+            (name::delivered_at(base), base) < wanted
+        });
         self.is_at(listing, index, base).then_some(index)
     }
 
-    fn is_at(&self, listing: &Listing, index: usize, base: &[u8]) -> bool {
+    pub(crate) fn is_at(&self, listing: &Listing, index: usize, base: &[u8]) -> bool {
         let ranked = self.ranked.get(index);
         ranked.is_some_and(|ranked| !ranked.twin && listing.base(ranked.file) == base)
     }
@@ -98,121 +124,60 @@ pub(crate) struct Merged {
     pub(crate) vanished: usize,
 }
 
-/// Messages that `known` has come first and in its order, with its sizes and ids. The others
-/// follow, by time of delivery and then name; their sizes are from the name or else `size`.
+/// Messages that are known come with the sizes and ids that are known, in the known order. The
+/// others follow, by time of delivery and then name; their sizes are from the name or else `size`;
+/// with `recount` all sizes are from there.
 pub(crate) fn merge(
     listing: Listing,
     files: &Distinct,
-    known: Option<&Snapshot>,
+    known: Known<'_>,
+    recount: bool,
     size: &mut dyn FnMut(Place, &[u8]) -> Size,
 ) -> Merged {
-    let rows = order(&listing, files, known);
     let mut vanished = 0;
-    let sized: Vec<(Row, Size)> = rows
-        .into_iter()
-        .filter_map(|row| {
-            let name = listing.name(row.file);
-            let octets = row.octets.or_else(|| name::claimed_octets(name));
+    let mut entries = Vec::with_capacity(files.ranked.len());
+    let mut uidls = Vec::new();
+    arrange(&listing, files, known, &mut |row| {
+        let name = listing.name(row.file);
+        let said = || row.octets.or_else(|| name::octets_in_base(listing.base(row.file)));
+        let octets = if recount { None } else { said() };
+        let (octets, provisional) =
             match octets.map_or_else(|| size(row.file.place, name), Size::Counted) {
+                Size::Counted(octets) => (octets, false),
+                Size::Unreadable(octets) => (octets, true),
                 Size::Vanished => {
                     vanished += 1;
-                    None
+                    return;
                 }
-                counted => Some((row, counted)),
-            }
-        })
-        .collect();
-    Merged { snapshot: lay_out(listing, sized), vanished }
-}
-
-/// A message on its way into the snapshot.
-struct Row {
-    file: Found,
-    octets: Option<u64>,
-    /// `None`: the base name.
-    uidl: Option<Box<[u8]>>,
-}
-
-fn order(listing: &Listing, files: &Distinct, known: Option<&Snapshot>) -> Vec<Row> {
-    let mut rows = Vec::with_capacity(files.ranked.len());
-    let mut taken = vec![false; files.ranked.len()];
-    // Ids that do not come from names, which a new name might equal by chance.
-    let mut foreign: HashSet<&[u8]> = HashSet::new();
-    // The known order is the order of the files as a rule, so the next one is looked at first.
-    let mut next = 0;
-    for (known, entry) in
-        known.iter().flat_map(|known| known.entries().iter().map(move |e| (known, e)))
-    {
-        let (base, plain) = (known.base(entry), known.has_plain_uidl(entry));
-        if !plain && !uidl::is_hashed(known.uidl(entry)) {
-            foreign.insert(known.uidl(entry));
-        }
-        let index = if files.is_at(listing, next, base) {
-            Some(next)
-        } else {
-            files.index_of(listing, base)
-        };
-        let Some(index) = index else { continue };
-        if let (Some(ranked), Some(taken @ false)) = (files.ranked.get(index), taken.get_mut(index))
-        {
-            *taken = true;
-            let octets = (!entry.provisional).then_some(entry.octets);
-            let uidl = (!plain).then(|| known.uidl(entry).into());
-            rows.push(Row { file: ranked.file, octets, uidl });
-            next = index + 1;
-        }
-    }
-    let fresh = files.ranked.iter().zip(&taken).filter(|&(_, taken)| !taken);
-    rows.extend(fresh.map(|(ranked, _)| {
-        let (file, base) = (ranked.file, listing.base(ranked.file));
-        let uidl = if ranked.twin {
-            Some(uidl::hashed_twin(base, file.ino))
-        } else if !uidl::is_plain(base) || foreign.contains(base) {
-            Some(uidl::hashed(base))
-        } else {
-            None
-        };
-        Row { file, octets: None, uidl: uidl.map(|hashed| hashed.as_slice().into()) }
-    }));
-    rows
-}
-
-fn lay_out(listing: Listing, rows: Vec<(Row, Size)>) -> Snapshot {
-    let mut entries = Vec::with_capacity(rows.len());
-    let mut uidls = Vec::new();
-    let uidls_start = listing.text_len();
-    for (row, size) in rows {
-        let (octets, provisional) = match size {
-            Size::Counted(octets) => (octets, false),
-            Size::Unreadable(octets) => (octets, true),
-            Size::Vanished => continue,
-        };
+            };
         let (name, name_len) = Listing::position(row.file);
         let base_len = Listing::base_len(row.file);
         let (uidl, uidl_len) = match row.uidl.as_deref() {
             None => (name, base_len),
             Some(own) => {
-                let start = u32::try_from(uidls_start + uidls.len()).unwrap_or(u32::MAX);
+                let start = listing.text_len() + uidls.len();
                 uidls.extend_from_slice(own);
+                let start = u32::try_from(start).unwrap_or(u32::MAX);
                 (start, u8::try_from(own.len()).unwrap_or(u8::MAX))
             }
         };
-        let octets = octets.min(name::OCTETS_MAX);
-        let place = row.file.place;
         entries.push(Entry {
             name,
             uidl,
             name_len,
             base_len,
             uidl_len,
-            place,
+            place: row.file.place,
             provisional,
-            octets,
+            recorded: row.recorded,
+            late: row.late,
+            octets: octets.min(name::OCTETS_MAX),
+            retrieved: row.retrieved,
+            ordinal: row.ordinal,
         });
-    }
+    });
     let mut text = listing.into_names();
     text.append(&mut uidls);
     text.shrink_to_fit();
-    entries.shrink_to_fit();
-    Snapshot::new(text, entries)
+    Merged { snapshot: Snapshot::new(text, entries), vanished }
 }

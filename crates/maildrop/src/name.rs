@@ -20,11 +20,21 @@ pub(crate) fn flags(name: &[u8]) -> &[u8] {
 /// The size in CRLF form that `,W=` claims, when it is one that the message can have: not
 /// smaller than `,S=` (the stored size) says, and at most each octet an LF that gains a CR.
 pub(crate) fn claimed_octets(name: &[u8]) -> Option<u64> {
-    let octets = field(name, b"W=")?;
-    match field(name, b"S=") {
+    octets_in_base(base(name))
+}
+
+/// As [`claimed_octets`], for one who has the base name.
+pub(crate) fn octets_in_base(base: &[u8]) -> Option<u64> {
+    let octets = field(base, b"W=")?;
+    match field(base, b"S=") {
         Some(stored) if octets < stored || octets > 2 * stored + 2 => None,
         _ => Some(octets),
     }
+}
+
+/// The size as stored that `,S=` claims.
+pub(crate) fn stored_octets(name: &[u8]) -> Option<u64> {
+    field(base(name), b"S=")
 }
 
 /// Seconds since 1970 as the name has them in front of its first dot; the largest number for a
@@ -37,8 +47,30 @@ pub(crate) fn delivered_at(name: &[u8]) -> u64 {
     }
 }
 
-fn field(name: &[u8], key: &[u8]) -> Option<u64> {
-    let value = base(name).split(|&octet| octet == b',').skip(1).find_map(|f| f.strip_prefix(key));
+/// A number that base names are in the order of as far as it goes, by time of delivery and then
+/// octet by octet. Where it is equal, that has to be looked at.
+pub(crate) fn order(base: &[u8]) -> u64 {
+    let delivered_at = delivered_at(base);
+    let Ok(time) = u32::try_from(delivered_at) else { return u64::from(u32::MAX) << 32 };
+    let tail = match base.first() {
+        // Among names of one time those with zeros in front come first.
+        Some(b'0') => &[],
+        _ => memchr::memchr(b'.', base).and_then(|dot| base.get(dot + 1..)).unwrap_or_default(),
+    };
+    let mut octets = [0; 4];
+    for (octet, &of_tail) in octets.iter_mut().zip(tail) {
+        *octet = of_tail;
+    }
+    if time == u32::MAX {
+        u64::from(time) << 32
+    } else {
+        u64::from(time) << 32 | u64::from(u32::from_be_bytes(octets))
+    }
+}
+
+fn field(base: &[u8], key: &[u8]) -> Option<u64> {
+    let fields = base.get(memchr::memchr(b',', base)? + 1..)?;
+    let value = fields.split(|&octet| octet == b',').find_map(|f| f.strip_prefix(key));
     value.and_then(number).filter(|&octets| octets <= OCTETS_MAX)
 }
 
@@ -85,6 +117,37 @@ mod tests {
         ] {
             assert_eq!(claimed_octets(bad), None, "{}", String::from_utf8_lossy(bad));
         }
+    }
+
+    #[test]
+    fn the_order_by_numbers_is_that_of_the_names() {
+        let names: [&[u8]; 17] = [
+            b"1.a",
+            b"1.",
+            b"1.b",
+            b"01.a",
+            b"001.zz",
+            b"2.a",
+            b"10.1234",
+            b"10.12345",
+            b"10.123",
+            b"4294967295.a",
+            b"4294967296.a",
+            b"x",
+            b"0.x",
+            b"0.y",
+            b"00.y",
+            b"x.1",
+            b"\xff",
+        ];
+        for a in names {
+            for b in names {
+                let expected = (delivered_at(a), a).cmp(&(delivered_at(b), b));
+                let found = order(a).cmp(&order(b));
+                assert!(found == expected || found.is_eq(), "{a:?} {b:?}");
+            }
+        }
+        assert!(order(b"10.M1P2") < order(b"10.M1P3"));
     }
 
     #[test]

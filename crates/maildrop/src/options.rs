@@ -1,5 +1,7 @@
 //! What a caller may choose when a maildrop is opened.
 
+use crate::UidlFormat;
+
 /// Choices for [`crate::Maildrop::open`].
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
@@ -13,10 +15,17 @@ pub struct OpenOptions {
     /// At update, give the retrieved messages the Maildir flag `S` (seen), which moves them from
     /// `new` to `cur`. Costs one rename per message. Default: false, flags are left alone.
     pub mark_seen: bool,
+    /// How messages that have no unique id yet get one. Default: from the file name.
+    pub uidl_format: UidlFormat,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { create_missing: true, messages_max: 4_000_000, mark_seen: false }
+        Self {
+            create_missing: true,
+            messages_max: 4_000_000,
+            mark_seen: false,
+            uidl_format: UidlFormat::FileName,
+        }
     }
 }

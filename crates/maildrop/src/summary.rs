@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::load::{Loaded, ScanReport, load};
+use crate::load::{Loaded, load};
+use crate::maildrop::fresh_handles;
+use crate::report::ScanReport;
 use crate::snapshot::Snapshot;
 use crate::tree::{Place, Root};
 use crate::{OpenError, OpenOptions};
@@ -37,8 +39,10 @@ pub struct Summary {
 /// # Errors
 /// [`OpenError::Unavailable`] if it is missing or cannot be read, [`OpenError::TooMany`].
 pub fn summary(path: &Path) -> Result<Summary, OpenError> {
-    let root = Root::open(path, false)?;
-    let Loaded { snapshot, report, .. } = load(&root, None, &OpenOptions::default())?;
+    let Loaded { snapshot, report, .. } = fresh_handles(|| {
+        let root = Root::open(path, false)?;
+        load(&root, None, &OpenOptions::default())
+    })?;
     let messages: Vec<_> = snapshot.entries().iter().map(|e| message(&snapshot, e)).collect();
     let new = snapshot.entries().iter().filter(|entry| entry.place == Place::New).count();
     Ok(Summary { octets: snapshot.octets(), new, messages, scan: report })

@@ -14,6 +14,9 @@ use crate::OpenError;
 /// Rights of directories that are made here.
 const DIRECTORY_MODE: u32 = 0o700;
 
+/// What is being done when a Maildir turns out to be missing.
+pub(crate) const OPENING: &str = "opening it";
+
 /// Which of the two directories with messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
@@ -112,9 +115,9 @@ impl Root {
         let fd = match open_directory(path) {
             Err(Errno::NOENT) if create => {
                 create_within_parent(path).map_err(|e| unavailable(path, "creating it", e))?;
-                open_directory(path).map_err(|e| fail("opening it", e))?
+                open_directory(path).map_err(|e| fail(OPENING, e))?
             }
-            other => other.map_err(|e| fail("opening it", e))?,
+            other => other.map_err(|e| fail(OPENING, e))?,
         };
         Ok(Self { fd, path: path.to_owned() })
     }

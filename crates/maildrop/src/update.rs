@@ -9,10 +9,12 @@ use rustix::fs::{AtFlags, RenameFlags};
 use rustix::io::Errno;
 
 use crate::Maildrop;
+use crate::load::note_unwritten;
 use crate::moves::Moves;
 use crate::name;
+use crate::quota::Removals;
 use crate::snapshot::{Entry, Snapshot};
-use crate::state;
+use crate::state::{self, Change};
 use crate::tree::{Directories, Place};
 
 /// A message that should have been removed and was not.
@@ -51,20 +53,23 @@ impl Maildrop {
     /// gone already counts as removed by someone else; an index beyond the last message is
     /// ignored; one failure does not keep the others from being removed.
     ///
-    /// `retrieved` are the messages that were sent whole. With
+    /// `retrieved` are the messages that were sent whole; those that stay are remembered as
+    /// retrieved at `at` (seconds since 1970), unless they were before. With
     /// [`mark_seen`](crate::OpenOptions::mark_seen) those that stay get the flag `S`; otherwise
     /// their flags are left alone, so that reading mail by POP3 does not mark it read elsewhere.
     ///
     /// The lock is held until the maildrop is dropped: drop it before answering, since some
     /// clients connect again at once.
-    pub fn update(&self, deleted: &[usize], retrieved: &[usize]) -> UpdateReport {
+    pub fn update(&self, deleted: &[usize], retrieved: &[usize], at: i64) -> UpdateReport {
         let mut report = UpdateReport::default();
         let marks = self.options.mark_seen && !retrieved.is_empty();
         if !deleted.is_empty() || marks {
             match self.root.directories(false) {
                 Ok(directories) => {
                     let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.remove(&directories, &mut moves, deleted, &mut report);
+                    if !deleted.is_empty() {
+                        self.remove(&directories, &mut moves, deleted, &mut report);
+                    }
                     if marks {
                         self.mark(&directories, &mut moves, deleted, retrieved);
                     }
@@ -81,7 +86,7 @@ impl Maildrop {
                 }
             }
         }
-        self.keep_corrections(deleted);
+        self.keep_news(deleted, retrieved, at);
         report
     }
 
@@ -93,16 +98,23 @@ impl Maildrop {
         report: &mut UpdateReport,
     ) {
         let mut touched = [false; 2];
-        let missed = self.unlink(directories, moves, deleted, &mut touched, report);
+        let mut removals = Removals::of(&self.root);
+        let missed = self.unlink(directories, moves, deleted, &mut touched, &mut removals, report);
         // Those not found where they were have been moved or removed by another program.
         if missed.is_empty() {
             self.sync(directories, touched, report);
+            removals.note();
             return;
         }
-        match moves.look(&self.root, &self.snapshot, &self.options) {
-            Ok(_) => {
-                let gone = self.unlink(directories, moves, &missed, &mut touched, report);
+        self.sync(directories, std::mem::take(&mut touched), report);
+        let looked = moves.look(&self.root, &self.snapshot, &self.options);
+        // Handles of directories that have been replaced find nothing any more.
+        match looked.and_then(|_| self.root.directories(false)) {
+            Ok(directories) => {
+                let gone =
+                    self.unlink(&directories, moves, &missed, &mut touched, &mut removals, report);
                 report.gone += gone.len();
+                self.sync(&directories, touched, report);
             }
             Err(error) => {
                 let text = error.to_string();
@@ -110,7 +122,7 @@ impl Maildrop {
                 report.failed.extend(missed.into_iter().map(fail));
             }
         }
-        self.sync(directories, touched, report);
+        removals.note();
     }
 
     /// Unlinks the messages where they were last seen; returns those that were not there.
@@ -120,15 +132,18 @@ impl Maildrop {
         moves: &Moves,
         indexes: &[usize],
         touched: &mut [bool; 2],
+        removals: &mut Removals<'_>,
         report: &mut UpdateReport,
     ) -> Vec<usize> {
         let mut missed = Vec::new();
         for &index in indexes {
             let Some(entry) = self.snapshot.entry(index) else { continue };
             let (place, name) = moves.locate(&self.snapshot, index, entry);
+            let stored = removals.measure(directories.get(place), name);
             match rustix::fs::unlinkat(directories.get(place), name, AtFlags::empty()) {
                 Ok(()) => {
                     report.removed += 1;
+                    removals.add(stored);
                     touched[place as usize] = true;
                 }
                 Err(Errno::NOENT | Errno::STALE) => missed.push(index),
@@ -166,17 +181,40 @@ impl Maildrop {
         }
     }
 
-    /// Rewrites the state if a message was found to have another size than announced.
-    fn keep_corrections(&self, deleted: &[usize]) {
+    /// Adds to the state if a message was found to have another size than announced, or was
+    /// retrieved for the first time.
+    fn keep_news(&self, deleted: &[usize], retrieved: &[usize], at: i64) {
+        let known =
+            |index: &&usize| self.snapshot.entry(**index).is_none_or(|entry| entry.retrieved != 0);
+        let gone: HashSet<usize> = deleted.iter().copied().collect();
+        let first: Vec<usize> =
+            retrieved.iter().filter(|i| !known(i) && !gone.contains(i)).copied().collect();
         let corrections =
             std::mem::take(&mut *self.corrections.lock().unwrap_or_else(PoisonError::into_inner));
-        if corrections.is_empty() {
+        if corrections.is_empty() && first.is_empty() {
             return;
         }
-        let corrected = self.snapshot.corrected(deleted, &corrections);
+        if self.frozen {
+            return;
+        }
+        let at = u32::try_from(at.max(1)).unwrap_or(u32::MAX);
+        let mut file = self.state_file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = file.take()
+            && let Some(change) = Change::marks(&self.snapshot, &corrections, &first, at)
+            && before.has_room_for(&change)
+        {
+            match state::append(&self.root, &before, &change) {
+                Ok(after) => {
+                    *file = Some(after);
+                    return;
+                }
+                Err(error) => note_unwritten(&self.root, &error),
+            }
+        }
+        let mut amended = self.snapshot.amended(deleted, &corrections, &first, at);
         // The old stamps stay right: what changed the directories since shows in theirs.
-        if let Err(error) = state::write(&self.root, &corrected, &self.validity, true) {
-            tracing::warn!(event = "state-not-written", maildir = ?self.root.path(), %error);
+        if let Err(error) = state::write(&self.root, &mut amended, &self.validity, &self.book) {
+            note_unwritten(&self.root, &error);
         }
     }
 }

@@ -75,7 +75,7 @@ fn a_full_disk_keeps_serving_and_delivers_nothing_by_halves() {
         Err(maildrop::OpenError::InUse { .. })
     ));
     // Removal makes room, so it must work now of all times.
-    assert_eq!(maildrop.update(&[0], &[0]).removed, 1);
+    assert_eq!(maildrop.update(&[0], &[0], kit::NOW).removed, 1);
     drop(maildrop);
     fs::remove_file(&filler).unwrap();
     delivery.deliver(b"two\n").unwrap();
@@ -113,7 +113,7 @@ fn a_read_only_disk_is_served() {
     for index in 0..3 {
         assert_eq!(kit::octets_sent(&first, index), kit::sizes(&first)[index]);
     }
-    let report = first.update(&[0], &[]);
+    let report = first.update(&[0], &[], kit::NOW);
     assert_eq!((report.removed, report.failed.len()), (0, 1));
     assert!(!report.is_complete());
     drop(first);

@@ -71,7 +71,7 @@ fn any_name_gets_a_valid_id_and_can_be_read() {
     let maildrop = maildir.open();
     assert_eq!(kit::uidls(&maildrop), ids);
     let all: Vec<usize> = (0..names.len()).collect();
-    assert_eq!(maildrop.update(&all, &[]).removed, names.len());
+    assert_eq!(maildrop.update(&all, &[], kit::NOW).removed, names.len());
     assert!(maildir.names("cur").is_empty());
 }
 
@@ -89,7 +89,7 @@ fn only_regular_files_are_messages() {
     maildir.put("cur/.hidden", "x\n").put("cur/.nfs000", "x\n").put("cur/6.mail", "x\n");
     let maildrop = maildir.open();
     assert_eq!(kit::uidls(&maildrop), ["6.mail"]);
-    assert!(maildrop.update(&[0], &[]).is_complete());
+    assert!(maildrop.update(&[0], &[], kit::NOW).is_complete());
     assert!(secret.exists() && cur.join("4.fifo").exists());
 }
 
@@ -112,7 +112,7 @@ fn a_message_swapped_for_something_else_is_gone() {
     for index in 0..3 {
         assert!(matches!(maildrop.retrieve(index), Err(maildrop::RetrieveError::Gone)), "{index}");
     }
-    let report = maildrop.update(&[0, 2], &[]);
+    let report = maildrop.update(&[0, 2], &[], kit::NOW);
     assert_eq!(report.failed.len(), 1);
     assert_eq!(report.failed[0].index, 2);
     assert!(!report.is_complete());

@@ -26,7 +26,7 @@ fn a_second_open_is_refused_until_the_first_is_dropped() {
     let first = maildir.open();
     assert!(is_in_use(&maildir.path));
     assert!(is_in_use(&maildir.path));
-    assert!(first.update(&[0], &[]).is_complete());
+    assert!(first.update(&[0], &[], kit::NOW).is_complete());
     assert!(is_in_use(&maildir.path));
     drop(first);
     assert!(!is_in_use(&maildir.path));

@@ -32,7 +32,7 @@ fn late_comers_with_early_names_come_last_and_stay_there() {
     maildir.rename("new/200.a", "cur/200.a:2,FS");
     assert_eq!(kit::uidls(&maildir.open()), expected);
     let maildrop = maildir.open();
-    assert!(maildrop.update(&[0], &[]).is_complete());
+    assert!(maildrop.update(&[0], &[], kit::NOW).is_complete());
     assert_eq!(kit::uidls(&maildrop), expected);
     drop(maildrop);
     assert_eq!(kit::uidls(&maildir.open()), ["300.a", "100.a"]);
@@ -61,7 +61,7 @@ fn an_unchanged_box_needs_no_pass() {
         assert_eq!(kit::sizes(&third), [3, 4]);
         assert_eq!(kit::read(&third, 1), b"yy\n");
         assert_eq!(kit::read(&third, 0), b"x\n");
-        assert!(third.update(&[], &[0, 1]).is_complete());
+        assert!(third.update(&[], &[0, 1], kit::NOW).is_complete());
     }
     // A summary uses it as well, and leaves it.
     assert_eq!(maildrop::summary(&maildir.path).unwrap().scan.passes, 0);
@@ -175,7 +175,7 @@ fn ten_thousand_messages() {
     assert_eq!(maildrop.scan_report().files_counted, 0);
     let ids = kit::uidls(&maildrop);
     let every_second: Vec<usize> = (0..10_000).step_by(2).collect();
-    let report = maildrop.update(&every_second, &[]);
+    let report = maildrop.update(&every_second, &[], kit::NOW);
     assert_eq!((report.removed, report.gone, report.failed.len()), (5000, 0, 0));
     drop(maildrop);
     let left: Vec<String> = ids.into_iter().skip(1).step_by(2).collect();

@@ -25,7 +25,7 @@ fn a_message_that_moved_is_found() {
     // The newcomer belongs to the next session.
     assert_eq!(maildrop.len(), 3);
     assert!(matches!(maildrop.retrieve(3), Err(RetrieveError::NoSuchMessage { index: 3 })));
-    let report = maildrop.update(&[0, 1, 2], &[]);
+    let report = maildrop.update(&[0, 1, 2], &[], kit::NOW);
     assert_eq!((report.removed, report.gone), (3, 0));
     assert!(report.is_complete());
     assert!(maildir.names("cur").is_empty());
@@ -43,7 +43,7 @@ fn messages_moved_after_the_last_look_are_removed_all_the_same() {
         maildir.rename(&format!("new/{n}.x"), &format!("cur/{n}.x:2,S"));
     }
     let all: Vec<usize> = (0..50).collect();
-    assert_eq!(maildrop.update(&all, &[]).removed, 50);
+    assert_eq!(maildrop.update(&all, &[], kit::NOW).removed, 50);
     assert!(maildir.names("cur").is_empty());
 }
 
@@ -57,7 +57,7 @@ fn a_message_that_was_removed_is_gone() {
     assert!(matches!(maildrop.retrieve(0), Err(RetrieveError::Gone)));
     assert_eq!(kit::read(&maildrop, 1), b"two\n");
     assert_eq!(maildrop.len(), 2);
-    let report = maildrop.update(&[0, 1, 7], &[]);
+    let report = maildrop.update(&[0, 1, 7], &[], kit::NOW);
     assert_eq!((report.removed, report.gone), (1, 1));
     assert!(report.is_complete());
     drop(maildrop);
@@ -131,7 +131,7 @@ fn what_cannot_be_removed_is_named_and_the_rest_goes() {
     let maildrop = maildir.open();
     maildir.remove("cur/2.b");
     fs::create_dir(maildir.path.join("cur/2.b")).unwrap();
-    let report = maildrop.update(&[0, 1, 2], &[]);
+    let report = maildrop.update(&[0, 1, 2], &[], kit::NOW);
     assert_eq!(report.removed, 2);
     assert_eq!(report.failed.iter().map(|failure| failure.index).collect::<Vec<_>>(), [1]);
     assert!(report.unsynced.is_none() && !report.is_complete());
@@ -144,10 +144,10 @@ fn a_maildir_that_vanished_fails_what_was_asked() {
     let maildrop = maildir.open();
     fs::remove_dir_all(&maildir.path).unwrap();
     assert!(maildrop.retrieve(0).is_err());
-    let report = maildrop.update(&[0, 1], &[1]);
+    let report = maildrop.update(&[0, 1], &[1], kit::NOW);
     assert_eq!(report.failed.len(), 2);
     assert!(!report.is_complete());
-    assert!(maildrop.update(&[], &[]).is_complete());
+    assert!(maildrop.update(&[], &[], kit::NOW).is_complete());
     // Its parent is there, so the next session has an empty one.
     drop(maildrop);
     assert!(maildir.open().is_empty());
@@ -163,7 +163,7 @@ fn a_maildir_moved_elsewhere_stays_the_session_s_own() {
     maildrop::create(&maildir.path).unwrap();
     maildir.put("cur/1.a", "another's\n");
     assert_eq!(kit::read(&maildrop, 0), b"mine\n");
-    assert_eq!(maildrop.update(&[0], &[]).removed, 1);
+    assert_eq!(maildrop.update(&[0], &[], kit::NOW).removed, 1);
     assert_eq!(maildir.names("cur"), ["1.a"]);
     assert!(!moved.join("cur/1.a").exists());
 }
@@ -176,7 +176,7 @@ fn nothing_is_removed_without_update() {
     kit::read(&maildrop, 0);
     drop(maildrop);
     assert_eq!(maildir.names("new"), ["1.a"]);
-    assert!(maildir.open().update(&[], &[0]).is_complete());
+    assert!(maildir.open().update(&[], &[0], kit::NOW).is_complete());
     assert_eq!(maildir.names("new"), ["1.a"]);
 }
 
@@ -192,7 +192,7 @@ fn seen_is_marked_only_when_asked_for() {
     let options = OpenOptions { mark_seen: true, ..OpenOptions::default() };
     let maildrop = Maildrop::open(&maildir.path, &options).unwrap();
     let ids = kit::uidls(&maildrop);
-    let report = maildrop.update(&[4], &[0, 1, 2, 4, 99]);
+    let report = maildrop.update(&[4], &[0, 1, 2, 4, 99], kit::NOW);
     assert!(report.is_complete());
     assert_eq!(maildir.names("cur"), ["1.a:2,S", "2.b:2,FST", "3.c:2,S"]);
     assert_eq!(maildir.names("new"), ["4.d"]);

@@ -94,7 +94,7 @@ fn a_lying_name_is_believed_once() {
     kit::read(&maildrop, 1);
     // The session keeps to what it announced; the next one knows better.
     assert_eq!(kit::sizes(&maildrop), [1000, 7]);
-    assert!(maildrop.update(&[], &[0, 1]).is_complete());
+    assert!(maildrop.update(&[], &[0, 1], kit::NOW).is_complete());
     drop(maildrop);
     let maildrop = maildir.open();
     assert_eq!(kit::sizes(&maildrop), [10, 7]);
@@ -114,7 +114,7 @@ fn a_correction_survives_the_removal_of_others() {
     let maildrop = maildir.open();
     kit::read(&maildrop, 3);
     kit::read(&maildrop, 1);
-    let report = maildrop.update(&[0, 1], &[1, 3]);
+    let report = maildrop.update(&[0, 1], &[1, 3], kit::NOW);
     assert_eq!(report.removed, 2);
     drop(maildrop);
     let maildrop = maildir.open();

@@ -4,18 +4,21 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
-use crate::pace::Pace;
+use crate::gate::Seat;
+use crate::pace::{Pace, Speed, UNSENT_OCTETS, UNSENT_OCTETS_FAST};
 use crate::scratch;
 use crate::stream::{Stream, TlsSession};
-use crate::{NetError, Tls, TlsInfo};
+use crate::{AtLimit, Idleness, NetError, Tls, TlsInfo};
 
 /// With so much room in the caller's vector, it is read to without a copy.
 const DIRECT_READ_OCTETS: usize = 4096;
@@ -34,6 +37,11 @@ pub struct Connection {
     peer: SocketAddr,
     local: SocketAddr,
     genuine: bool,
+    seat: Option<Seat>,
+    idleness: Option<Arc<Idleness>>,
+    /// Whether the client takes what it is sent as fast as it comes.
+    fast: bool,
+    speed: Speed,
 }
 
 impl Connection {
@@ -52,14 +60,49 @@ impl Connection {
         local: SocketAddr,
         genuine: bool,
     ) -> Self {
-        let canonical =
-            |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
         Self {
             stream: Stream::Plain(stream),
             peer: canonical(peer),
             local: canonical(local),
             genuine,
+            seat: None,
+            idleness: None,
+            fast: false,
+            speed: Speed::default(),
         }
+    }
+
+    /// The same, counted by a gate as long as it lives.
+    pub(crate) fn seated(self, seat: Seat) -> Self {
+        Self { seat: Some(seat), ..self }
+    }
+
+    /// Believes a proxy that speaks the daemon's own protocol (XCLIENT): from now on
+    /// [`peer`](Self::peer) is `client`, and its place is counted instead of the proxy's.
+    /// `None`: the other end carries somebody and has not said whom, so its address is
+    /// [not genuine](Self::genuine_address). The caller trusts the proxy.
+    ///
+    /// # Errors
+    /// [`AtLimit`] if there are too many sessions from the client's place; nothing changes then.
+    pub fn name_client(&mut self, client: Option<SocketAddr>) -> Result<(), AtLimit> {
+        let Some(client) = client.map(canonical) else {
+            self.genuine = false;
+            return Ok(());
+        };
+        if let Some(seat) = &mut self.seat
+            && let Err(why) = seat.sit_at(client.ip())
+        {
+            seat.report_refused(why, client.ip());
+            return Err(AtLimit);
+        }
+        (self.peer, self.genuine) = (client, true);
+        Ok(())
+    }
+
+    /// From now on each write, and each time the client takes something of one, is noted in
+    /// `idleness`.
+    pub fn note_idleness(&mut self, idleness: Arc<Idleness>) {
+        self.idleness = Some(idleness);
     }
 
     /// The client's address, IPv4-mapped IPv6 turned into IPv4; where a trusted proxy named
@@ -154,11 +197,12 @@ impl Connection {
     pub async fn write_all(&mut self, octets: &[u8], timeout: Duration) -> Result<(), NetError> {
         let mut pace = Pace::new(timeout);
         let mut rest = octets;
+        self.note_wait();
         while !rest.is_empty() {
             let step = poll_fn(|cx| Pin::new(&mut self.stream).poll_write(cx, rest));
-            let count = pace.bound(step).await?;
-            rest = rest.get(count..).filter(|_| count > 0).ok_or(NetError::Closed)?;
-            pace.progress(count);
+            let written = pace.bound(step).await;
+            let count = self.note_progress(written, &mut pace)?;
+            rest = rest.get(count..).unwrap_or_default();
         }
         self.flush(&pace).await
     }
@@ -175,14 +219,12 @@ impl Connection {
     ) -> Result<(), NetError> {
         let mut pace = Pace::new(timeout);
         IoSlice::advance_slices(&mut parts, 0);
+        self.note_wait();
         while !parts.is_empty() {
             let step = poll_fn(|cx| Pin::new(&mut self.stream).poll_write_vectored(cx, parts));
-            let count = pace.bound(step).await?;
-            if count == 0 {
-                return Err(NetError::Closed);
-            }
+            let written = pace.bound(step).await;
+            let count = self.note_progress(written, &mut pace)?;
             IoSlice::advance_slices(&mut parts, count);
-            pace.progress(count);
         }
         self.flush(&pace).await
     }
@@ -250,6 +292,53 @@ impl Connection {
         if self.is_tls() {
             pace.bound(self.stream.flush()).await?;
         }
+        if let Some(idleness) = &self.idleness {
+            idleness.end();
+        }
         Ok(())
     }
+
+    fn note_wait(&self) {
+        if let Some(idleness) = &self.idleness {
+            idleness.begin(Instant::now());
+        }
+    }
+
+    /// How many octets of a write the client's system has taken: 0 if it is to be tried again.
+    fn note_progress(
+        &mut self,
+        written: Result<usize, NetError>,
+        pace: &mut Pace,
+    ) -> Result<usize, NetError> {
+        match written {
+            Ok(0) => Err(NetError::Closed),
+            Ok(count) => {
+                pace.progress(count);
+                self.note_wait();
+                if !self.fast && self.speed.note(count, Instant::now()) {
+                    self.set_fast(true);
+                }
+                Ok(count)
+            }
+            Err(NetError::TimedOut) if self.fast => {
+                self.set_fast(false);
+                pace.begin_again();
+                Ok(0)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set_fast(&mut self, fast: bool) {
+        self.fast = fast;
+        if let Some(tcp) = self.stream.tcp() {
+            let octets = if fast { UNSENT_OCTETS_FAST } else { UNSENT_OCTETS };
+            // Were it refused, all would go on as before.
+            let _ = SockRef::from(&*tcp).set_tcp_notsent_lowat(octets);
+        }
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

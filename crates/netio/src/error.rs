@@ -27,6 +27,11 @@ pub enum NetError {
     Io(#[from] io::Error),
 }
 
+/// There are as many sessions from one place as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("too many sessions from one address")]
+pub struct AtLimit;
+
 /// Why a listener cannot serve.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -175,22 +175,50 @@ impl Gate {
 impl Seat {
     /// Counts the session as one from `client`.
     pub(crate) fn claim(&mut self, client: IpAddr) -> Result<(), Refused> {
+        self.sit_at(client)?;
+        self.gate.0.accepted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts the session as one from `client` instead of from where it was counted so far; if
+    /// there is no room, nothing changes.
+    pub(crate) fn sit_at(&mut self, client: IpAddr) -> Result<(), Refused> {
         let limits = self.gate.0.limits.load();
-        if !limits.per_ip_exempt.iter().any(|net| net.contains(&client)) {
-            let place = place(client);
-            let mut places = self.gate.0.places.lock().unwrap_or_else(PoisonError::into_inner);
-            let sessions = places.entry(place).or_insert(0);
+        let exempt = limits.per_ip_exempt.iter().any(|net| net.contains(&client));
+        let to = (!exempt).then(|| place(client));
+        if to == self.place {
+            return Ok(());
+        }
+        let mut places = self.gate.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(to) = to {
+            let sessions = places.entry(to).or_insert(0);
             if *sessions >= limits.sessions_per_ip_max {
                 if *sessions == 0 {
-                    places.remove(&place);
+                    places.remove(&to);
                 }
                 return Err(Refused::PerIp);
             }
             *sessions += 1;
-            self.place = Some(place);
         }
-        self.gate.0.accepted.fetch_add(1, Ordering::Relaxed);
+        if let Some(from) = std::mem::replace(&mut self.place, to) {
+            leave(&mut places, from);
+        }
         Ok(())
+    }
+
+    /// Counts and reports that there was no room for this session.
+    pub(crate) fn report_refused(&self, why: Refused, client: IpAddr) {
+        self.gate.refused(why, client);
+    }
+}
+
+/// One session less from `place`.
+fn leave(places: &mut HashMap<IpAddr, u32>, place: IpAddr) {
+    if let Some(sessions) = places.get_mut(&place) {
+        *sessions = sessions.saturating_sub(1);
+        if *sessions == 0 {
+            places.remove(&place);
+        }
     }
 }
 
@@ -199,12 +227,7 @@ impl Drop for Seat {
         self.gate.0.sessions.fetch_sub(1, Ordering::Relaxed);
         let Some(place) = self.place else { return };
         let mut places = self.gate.0.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sessions) = places.get_mut(&place) {
-            *sessions -= 1;
-            if *sessions == 0 {
-                places.remove(&place);
-            }
-        }
+        leave(&mut places, place);
     }
 }
 
@@ -261,6 +284,25 @@ mod tests {
         assert_eq!(enter(&gate, "2001:db8:0:1:ffff::9").unwrap_err(), Refused::PerIp);
         assert!(enter(&gate, "2001:db8:0:2::1").is_ok());
         assert_eq!(gate.counts().sessions, 2);
+    }
+
+    #[test]
+    fn a_seat_moves_to_another_place_or_stays() {
+        let gate = gate(100, 1, &["10.0.0.0/8"]);
+        let at = |client: &str| client.parse::<IpAddr>().unwrap();
+        let mut first = enter(&gate, "10.0.0.1").unwrap();
+        first.sit_at(at("192.0.2.1")).unwrap();
+        assert_eq!(enter(&gate, "192.0.2.1").unwrap_err(), Refused::PerIp);
+        first.sit_at(at("192.0.2.1")).unwrap();
+        let mut second = enter(&gate, "192.0.2.2").unwrap();
+        assert_eq!(second.sit_at(at("192.0.2.1")), Err(Refused::PerIp));
+        assert_eq!(enter(&gate, "192.0.2.2").unwrap_err(), Refused::PerIp, "it left its place");
+        first.sit_at(at("10.9.9.9")).unwrap();
+        second.sit_at(at("::ffff:192.0.2.1")).unwrap();
+        assert_eq!(gate.0.places.lock().unwrap().len(), 1);
+        assert_eq!((gate.counts().sessions, gate.counts().accepted), (2, 2));
+        drop((first, second));
+        assert!(gate.0.places.lock().unwrap().is_empty());
     }
 
     #[test]

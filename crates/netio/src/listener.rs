@@ -11,13 +11,12 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpListener;
 use tracing::{debug, warn};
 
+use crate::pace::UNSENT_OCTETS;
 use crate::session::Sessions;
 use crate::{Connection, Drain, Gate, ListenConfig, ServeError, Tls, TlsMode};
 
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
-/// What the system holds unsent for one client before it says that the client is slow.
-const UNSENT_OCTETS: u32 = 128 * 1024;
 /// A client that has vanished is noticed after about four minutes.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(120);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);

@@ -23,9 +23,8 @@ struct Shared<H> {
     handler: H,
 }
 
-/// What a session holds as long as it lives, however it ends.
+/// What a session holds as long as it lives, however it ends. Its seat is the connection's.
 struct Hold {
-    seat: Seat,
     client: SocketAddr,
     _counted: SessionGuard,
 }
@@ -67,8 +66,8 @@ where
         } else if let Err(why) = seat.claim(peer.ip()) {
             return shared.refuse(&stream, why, peer.ip());
         }
-        let hold = Hold { seat, client: peer, _counted: shared.drain.session() };
-        tokio::spawn(Arc::clone(shared).run(stream, peer, hold));
+        let hold = Hold { client: peer, _counted: shared.drain.session() };
+        tokio::spawn(Arc::clone(shared).run(stream, peer, seat, hold));
     }
 }
 
@@ -77,24 +76,24 @@ where
     H: Fn(Connection) -> F + Send + Sync + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
-    async fn run(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, mut hold: Hold) {
+    async fn run(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, seat: Seat, mut hold: Hold) {
         tokio::select! {
             biased;
-            () = self.session(stream, peer, &mut hold) => {}
+            () = self.session(stream, peer, seat, &mut hold) => {}
             () = self.drain.aborted() => debug!(client = %peer, "session cut off"),
         }
     }
 
-    async fn session(&self, stream: TcpStream, peer: SocketAddr, hold: &mut Hold) {
+    async fn session(&self, stream: TcpStream, peer: SocketAddr, seat: Seat, hold: &mut Hold) {
         let connection = if self.needs_preparation() {
             // Boxed: the state of a handshake would otherwise stay in each session's task.
-            match Box::pin(self.prepare(stream, peer, hold)).await {
+            match Box::pin(self.prepare(stream, peer, seat, hold)).await {
                 Some(connection) => connection,
                 None => return,
             }
         } else {
             let local = self.local_addr(&stream);
-            Connection::assemble(stream, peer, local, true)
+            Connection::assemble(stream, peer, local, true).seated(seat)
         };
         (self.handler)(connection).await;
     }
@@ -110,6 +109,7 @@ impl<H> Shared<H> {
         &self,
         mut stream: TcpStream,
         peer: SocketAddr,
+        mut seat: Seat,
         hold: &mut Hold,
     ) -> Option<Connection> {
         let limits = self.options.gate.limits();
@@ -125,14 +125,15 @@ impl<H> Shared<H> {
             hold.client = client.unwrap_or(peer);
             // A proxy that speaks for itself only asks whether we live: its probes are not held
             // to a client's limit.
-            if let Err(why) = client.map_or(Ok(()), |_| hold.seat.claim(counted)) {
+            if let Err(why) = client.map_or(Ok(()), |_| seat.claim(counted)) {
                 self.refuse(&stream, why, counted);
                 return None;
             }
         }
         let local = self.local_addr(&stream);
         let mut connection =
-            Connection::assemble(stream, client.unwrap_or(peer), local, client.is_some());
+            Connection::assemble(stream, client.unwrap_or(peer), local, client.is_some())
+                .seated(seat);
         if let (TlsMode::Implicit, Some(tls)) = (self.config.tls, &self.options.tls) {
             let timeout = limits.handshake_timeout;
             if let Err(error) = connection.start_tls(tls, &mut Vec::new(), timeout).await {

@@ -180,6 +180,53 @@ async fn a_header_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn octets_that_trickle_do_not_put_the_headers_deadline_off() {
+    let limits = Limits { proxy_header_timeout: Duration::from_millis(300), ..Limits::default() };
+    let daemon = Setup { limits, ..setup("127.0.0.1/32") }.echo();
+    let mut client = connect(daemon.address).await;
+    let start = Instant::now();
+    for octet in b"PROXY TCP4 192.0.2.1 10.0.0.1 57005 110\r\n" {
+        // It may be closed by now.
+        if tokio::io::AsyncWriteExt::write_all(&mut client, &[*octet]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(rest(&mut client).await, b"");
+    assert!(start.elapsed() < LONG / 2);
+    assert_eq!(daemon.gate.counts().failed_handshakes, 1);
+}
+
+#[tokio::test]
+async fn a_block_as_long_as_we_take_and_one_octet_longer() {
+    let daemon = setup("127.0.0.1/32").echo();
+    let v4 = [192, 0, 2, 1, 10, 0, 0, 1, 0xde, 0xad, 0, 110];
+    let of_length = |total: usize| {
+        let filling = total - 16 - v4.len() - 3;
+        let length = u16::try_from(filling).unwrap().to_be_bytes();
+        let block = [&v4[..], &[0x04], &length, &vec![0; filling]].concat();
+        v2(0x21, 0x11, &block)
+    };
+    let mut client = connect(daemon.address).await;
+    send(&mut client, &[of_length(4096), b"NOOP\r\n".to_vec()].concat()).await;
+    assert_eq!(greeting(&mut client).await, "192.0.2.1:57005 true");
+    assert_eq!(line(&mut client).await, "NOOP\r\n");
+    let mut client = connect(daemon.address).await;
+    send(&mut client, &of_length(4097)).await;
+    assert_eq!(rest(&mut client).await, b"");
+}
+
+#[tokio::test]
+async fn only_the_first_header_is_one() {
+    let daemon = setup("127.0.0.1/32").echo();
+    let mut client = connect(daemon.address).await;
+    let second = "PROXY TCP4 198.51.100.1 10.0.0.1 1 2\r\n";
+    send(&mut client, format!("PROXY TCP4 192.0.2.1 10.0.0.1 5 2\r\n{second}").as_bytes()).await;
+    assert_eq!(greeting(&mut client).await, "192.0.2.1:5 true");
+    assert_eq!(line(&mut client).await, second);
+}
+
+#[tokio::test]
 async fn the_limit_counts_the_client_and_not_the_proxy() {
     let limits = Limits { sessions_per_ip_max: 1, ..Limits::default() };
     let daemon = Setup { limits, ..setup("127.0.0.1/32") }.echo();

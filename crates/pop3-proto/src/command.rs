@@ -1,9 +1,13 @@
 //! One command line, parsed without allocation (RFC 1939 section 3, RFC 2449, 2595, 5034).
 
 use crate::quirk;
+use crate::text::{self, Text};
 
 /// Longest command line without its line end: RFC 2449 section 4 allows 255 octets with CRLF.
 pub(crate) const LINE_MAX: usize = 253;
+
+/// Longest keyword: `XCLIENT`. Those of RFC 2449 have four letters.
+const KEYWORD_MAX: usize = 7;
 
 /// A well-formed command. Without `Debug`, for `PASS` and `AUTH` carry secrets.
 pub(crate) enum Command<'a> {
@@ -30,8 +34,21 @@ pub(crate) enum Command<'a> {
     Rset,
     Noop,
     Quit,
-    /// RFC 6856, which is not offered ([`crate::Quirk::Utf8AfterLogin`]).
+    /// UTF-8 mode (RFC 6856 section 2.1).
     Utf8,
+    /// A language range, or none for a list of languages (RFC 6856 section 3).
+    Lang(Option<&'a [u8]>),
+    /// The login name, and the digest unless it is none (RFC 1939 section 7).
+    Apop {
+        login: &'a [u8],
+        digest: Option<[u8; 16]>,
+    },
+    /// RFC 1460 section 5.
+    Last,
+    /// What a proxy says of its client, attribute by attribute.
+    Xclient(&'a [u8]),
+    /// The same of older proxies, the address alone.
+    Xoip(&'a [u8]),
     /// A command of the protocol's family that this server leaves out on purpose.
     LeftOut,
 }
@@ -44,16 +61,18 @@ pub(crate) enum SyntaxError {
     ArgumentMissing,
     ArgumentUnwanted,
     NotANumber,
+    Malformed,
 }
 
 impl SyntaxError {
-    pub(crate) fn text(self) -> &'static str {
+    pub(crate) fn text(self) -> Text {
         match self {
-            Self::Unknown => "Unknown command",
-            Self::TooLong => "Line too long",
-            Self::ArgumentMissing => "An argument is missing",
-            Self::ArgumentUnwanted => "Too many arguments",
-            Self::NotANumber => "A message number consists of digits",
+            Self::Unknown => text::UNKNOWN,
+            Self::TooLong => text::TOO_LONG,
+            Self::ArgumentMissing => text::ARGUMENT_MISSING,
+            Self::ArgumentUnwanted => text::ARGUMENT_UNWANTED,
+            Self::NotANumber => text::NOT_A_NUMBER,
+            Self::Malformed => text::MALFORMED,
         }
     }
 }
@@ -74,14 +93,15 @@ impl Ordinal {
 /// Parses a line without its line end.
 pub(crate) fn parse(line: &[u8]) -> Result<Command<'_>, SyntaxError> {
     let (word, rest) = split_word(line);
-    let mut keyword = [0_u8; 4];
+    let mut keyword = [0_u8; KEYWORD_MAX];
     let Some(keyword) = keyword.get_mut(..word.len()) else {
         return too_long_or(line, SyntaxError::Unknown);
     };
     keyword.copy_from_slice(word);
     keyword.make_ascii_uppercase();
-    // Only AUTH may be longer, for its initial response (RFC 5034 section 4).
-    if line.len() > LINE_MAX && keyword != b"AUTH" {
+    // Only AUTH may be longer, for its initial response (RFC 5034 section 4), and what proxies
+    // of ours say, for they pass on whatever they like.
+    if line.len() > LINE_MAX && !matches!(&*keyword, b"AUTH" | b"XCLIENT") {
         return Err(SyntaxError::TooLong);
     }
     match &*keyword {
@@ -103,7 +123,12 @@ pub(crate) fn parse(line: &[u8]) -> Result<Command<'_>, SyntaxError> {
         b"NOOP" => alone(rest, Command::Noop),
         b"QUIT" => alone(rest, Command::Quit),
         b"UTF8" => alone(rest, Command::Utf8),
-        b"APOP" | b"LANG" | b"LAST" | b"XTND" => Ok(Command::LeftOut),
+        b"LANG" => parse_lang(rest),
+        b"APOP" => parse_apop(rest),
+        b"LAST" => alone(rest, Command::Last),
+        b"XCLIENT" => Ok(Command::Xclient(argument(rest)?)),
+        b"XOIP" => Ok(Command::Xoip(argument(rest)?)),
+        b"XTND" => Ok(Command::LeftOut),
         _ => Err(SyntaxError::Unknown),
     }
 }
@@ -141,6 +166,42 @@ fn parse_auth(rest: Option<&[u8]>) -> Result<Command<'_>, SyntaxError> {
         return Err(SyntaxError::ArgumentUnwanted);
     }
     Ok(Command::Auth { mechanism, initial })
+}
+
+fn parse_lang(rest: Option<&[u8]>) -> Result<Command<'_>, SyntaxError> {
+    match rest.map(trim) {
+        None | Some([]) => Ok(Command::Lang(None)),
+        Some(range) if range.contains(&b' ') => Err(SyntaxError::ArgumentUnwanted),
+        range => Ok(Command::Lang(range)),
+    }
+}
+
+/// The digest is the last word, so that a name may have spaces as it may behind `USER`.
+fn parse_apop(rest: Option<&[u8]>) -> Result<Command<'_>, SyntaxError> {
+    let rest = argument(rest)?;
+    let at = rest.iter().rposition(|&octet| octet == b' ').ok_or(SyntaxError::ArgumentMissing)?;
+    let (login, digest) = rest.split_at(at);
+    Ok(Command::Apop { login: trim(login), digest: hexadecimal(trim(digest)) })
+}
+
+/// Sixteen octets in hexadecimal digits. RFC 1939 has them in lower case; some clients do not.
+fn hexadecimal(digits: &[u8]) -> Option<[u8; 16]> {
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    let mut octets = [0; 16];
+    if digits.len() != 2 * octets.len() {
+        return None;
+    }
+    for (octet, pair) in octets.iter_mut().zip(digits.chunks_exact(2)) {
+        let &[high, low] = pair else { return None };
+        *octet = u8::try_from(value(high)? << 4 | value(low)?).ok()?;
+    }
+    Some(octets)
+}
+
+/// What must be there.
+fn argument(rest: Option<&[u8]>) -> Result<&[u8], SyntaxError> {
+    let argument = trim(rest.unwrap_or_default());
+    if argument.is_empty() { Err(SyntaxError::ArgumentMissing) } else { Ok(argument) }
 }
 
 fn parse_top(rest: Option<&[u8]>) -> Result<Command<'_>, SyntaxError> {
@@ -181,78 +242,4 @@ fn trim(mut octets: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(line: &[u8]) -> Option<SyntaxError> {
-        parse(line).err()
-    }
-
-    #[test]
-    fn keywords_are_case_insensitive() {
-        assert!(matches!(parse(b"sTaT"), Ok(Command::Stat)));
-        assert!(matches!(parse(b"top 3 10"), Ok(Command::Top(Ordinal(3), 10))));
-    }
-
-    #[test]
-    fn a_password_is_the_rest_of_the_line() {
-        for password in [&b"a b"[..], b" leading", b"trailing ", b"", b"  "] {
-            let line = [&b"PASS "[..], password].concat();
-            assert!(matches!(parse(&line), Ok(Command::Pass(found)) if found == password));
-        }
-        assert_eq!(error(b"PASS"), Some(SyntaxError::ArgumentMissing));
-    }
-
-    #[test]
-    fn numbers_have_no_sign_and_never_wrap() {
-        for bad in [&b"DELE -1"[..], b"DELE 1x", b"DELE +1", b"DELE 1 2", b"DELE 0x1", b"DELE 1\0"]
-        {
-            assert_eq!(error(bad), Some(SyntaxError::NotANumber));
-        }
-        assert_eq!(error(b"DELE"), Some(SyntaxError::ArgumentMissing));
-        assert!(matches!(parse(b"DELE 4294967297"), Ok(Command::Dele(Ordinal(4_294_967_297)))));
-        let far = b"RETR 99999999999999999999999999";
-        assert!(matches!(parse(far), Ok(Command::Retr(number)) if number.index(5).is_none()));
-        assert_eq!(Ordinal(0).index(5), None);
-        assert_eq!(Ordinal(1).index(5), Some(0));
-        assert_eq!(Ordinal(5).index(5), Some(4));
-        assert_eq!(Ordinal(6).index(5), None);
-    }
-
-    #[test]
-    fn top_needs_two_numbers() {
-        assert_eq!(error(b"TOP"), Some(SyntaxError::ArgumentMissing));
-        assert_eq!(error(b"TOP 1"), Some(SyntaxError::ArgumentMissing));
-        assert_eq!(error(b"TOP 1 x"), Some(SyntaxError::NotANumber));
-        assert_eq!(error(b"TOP 1 -2"), Some(SyntaxError::NotANumber));
-        assert!(matches!(parse(b"TOP 1 4294967294"), Ok(Command::Top(_, 4_294_967_294))));
-    }
-
-    #[test]
-    fn auth_with_and_without_arguments() {
-        for probe in [&b"AUTH"[..], b"AUTH ", b"auth  "] {
-            assert!(matches!(parse(probe), Ok(Command::AuthList)));
-        }
-        assert!(matches!(parse(b"AUTH PLAIN"), Ok(Command::Auth { initial: None, .. })));
-        assert!(matches!(parse(b"AUTH PLAIN ="), Ok(Command::Auth { initial: Some(b"="), .. })));
-        assert_eq!(error(b"AUTH PLAIN a b"), Some(SyntaxError::ArgumentUnwanted));
-    }
-
-    #[test]
-    fn only_auth_may_exceed_the_line_limit() {
-        let fits = [&b"USER "[..], &[b'u'; LINE_MAX - 5]].concat();
-        assert!(parse(&fits).is_ok());
-        let long = [&fits[..], b"u"].concat();
-        assert_eq!(error(&long), Some(SyntaxError::TooLong));
-        assert_eq!(error(&[b'x'; 300]), Some(SyntaxError::TooLong));
-        let auth = [&b"AUTH PLAIN "[..], &[b'A'; 12_288]].concat();
-        assert!(parse(&auth).is_ok());
-    }
-
-    #[test]
-    fn everything_else_is_unknown() {
-        for line in [&b""[..], b" ", b":", b"STATS", b"\0", b" STAT", b"STAT\t", b"\xff\xfe"] {
-            assert_eq!(error(line), Some(SyntaxError::Unknown));
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! A POP3 session as bytes in, questions and replies out (RFC 1939, 2449, 2595, 3206, 5034).
+//! A POP3 session as bytes in, questions and replies out (RFC 1939, 2449, 2595, 3206, 5034,
+//! 6856).
 //!
 //! The crate knows no socket, file, clock or account. A driver feeds it what the client sent
 //! and gets back a [`Step`]; the replies are appended to the driver's own output buffer:
@@ -20,7 +21,10 @@ extern crate alloc;
 
 mod body;
 mod capability;
+mod claim;
+pub mod client;
 mod command;
+mod language;
 mod messages;
 mod pending;
 mod quirk;
@@ -28,13 +32,17 @@ mod reply;
 mod session;
 mod state;
 mod terms;
+mod text;
+mod xclient;
 
 pub use body::{Body, Part, Progress};
+pub use claim::Claim;
 pub use messages::Messages;
 pub use pending::{
-    Handshake, LoginRefusal, MessageRefusal, PendingLogin, PendingMessage, PendingTls,
-    PendingUpdate,
+    Handshake, LoginFacts, LoginRefusal, MessageRefusal, PendingLogin, PendingMessage, PendingTls,
+    PendingUpdate, PendingXclient,
 };
 pub use quirk::Quirk;
 pub use session::{REPLY_BLOCK, Session, Step};
-pub use terms::{Terms, TlsState};
+pub use terms::{Expire, Internationalised, PerUser, Terms, TlsState};
+pub use xclient::XclientFacts;

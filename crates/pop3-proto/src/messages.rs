@@ -15,6 +15,10 @@ pub trait Messages {
 
     /// The unique-id of a message: 1 to 70 characters from 0x21 to 0x7E (RFC 1939 section 7).
     fn uidl(&self, index: usize) -> &str;
+
+    /// Whether the message was sent in full in an earlier session that ended with `QUIT`: what
+    /// `LAST` starts from (RFC 1460 section 5).
+    fn retrieved_before(&self, index: usize) -> bool;
 }
 
 /// A set of message indexes. Takes no memory until something is marked.

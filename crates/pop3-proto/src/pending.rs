@@ -4,8 +4,10 @@ mod login;
 mod message;
 mod tls;
 mod update;
+mod xclient;
 
-pub use login::{LoginRefusal, PendingLogin};
+pub use login::{LoginFacts, LoginRefusal, PendingLogin};
 pub use message::{MessageRefusal, PendingMessage};
 pub use tls::{Handshake, PendingTls};
 pub use update::PendingUpdate;
+pub use xclient::PendingXclient;

@@ -12,6 +12,10 @@ pub(crate) enum Code {
     SysTemp,
     /// The credentials were at fault.
     Auth,
+    /// The account was here a moment ago.
+    LoginDelay,
+    /// The message needs UTF-8 mode (RFC 6856 section 5).
+    Utf8,
 }
 
 impl Code {
@@ -20,6 +24,8 @@ impl Code {
             Self::InUse => "[IN-USE] ",
             Self::SysTemp => "[SYS/TEMP] ",
             Self::Auth => "[AUTH] ",
+            Self::LoginDelay => "[LOGIN-DELAY] ",
+            Self::Utf8 => "[UTF8] ",
         }
     }
 }
@@ -38,9 +44,14 @@ pub(crate) fn err(out: &mut Vec<u8>, text: &str) {
 
 /// `-ERR [CODE] text`.
 pub(crate) fn err_code(out: &mut Vec<u8>, code: Code, text: &str) {
+    begin_err_code(out, code);
+    line(out, text);
+}
+
+/// `-ERR [CODE] `, to be continued.
+pub(crate) fn begin_err_code(out: &mut Vec<u8>, code: Code) {
     out.extend_from_slice(b"-ERR ");
     out.extend_from_slice(code.text().as_bytes());
-    line(out, text);
 }
 
 /// A line of a reply of several, or the rest of one.

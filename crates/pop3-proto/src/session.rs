@@ -1,19 +1,26 @@
 //! The session: takes lines off the input, hands each to the state it is in, and returns what
 //! the driver must do next.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use sasl::{Credentials, RESPONSE_MAX};
+use sasl::RESPONSE_MAX;
 use textproto::{Line, LineEnd, LineReader};
 
 use crate::body::Part;
+use crate::claim::Claim;
 use crate::command::{self, SyntaxError};
+use crate::language::Language;
 use crate::messages::Messages;
-use crate::pending::{PendingLogin, PendingMessage, PendingTls, PendingUpdate};
+use crate::pending::{
+    LoginFacts, PendingLogin, PendingMessage, PendingTls, PendingUpdate, PendingXclient,
+};
 use crate::reply;
 use crate::state::State;
 use crate::state::authorization::Authorization;
-use crate::terms::Terms;
+use crate::terms::{PerUser, Terms};
+use crate::text::{self, Text};
+use crate::xclient::XclientFacts;
 
 /// Replies pile up to about this many octets before [`Step::Flush`] asks for them to be
 /// written: a client that pipelines listings of a large maildrop costs no more memory than
@@ -39,8 +46,10 @@ pub enum Step<M> {
     Continue(Session<M>),
     /// The output is large: write it, empty it, and call again with the rest of the input.
     Flush(Session<M>),
-    /// Are these credentials right, and can the maildrop be locked and read?
-    Verify(Credentials, PendingLogin),
+    /// Is this claim right, and can the maildrop be locked and read?
+    Verify(Claim, PendingLogin),
+    /// A proxy of ours names its client.
+    Xclient(XclientFacts, PendingXclient),
     /// The client wants TLS (RFC 2595).
     StartTls(PendingTls),
     /// Send a message (`RETR`) or its top (`TOP`).
@@ -64,18 +73,40 @@ pub enum Step<M> {
 /// What all states of a session share.
 pub(crate) struct Link {
     lines: LineReader,
-    pub(crate) terms: Terms,
+    /// Boxed: most sessions wait, and small is what waits.
+    pub(crate) terms: Box<Terms>,
     errors: u8,
     errors_max: u8,
+    pub(crate) language: Language,
+    /// Whether the client has asked for UTF-8 mode.
+    pub(crate) utf8: bool,
+}
+
+/// RFC 1939 section 4. A timestamp for `APOP` (section 7) is in angle brackets, which appear
+/// for nothing else. A proxy of ours learns by a code, as of Dovecot, that it may name its
+/// client; `CAPA` could not say so, for no capability begins with X (RFC 2449 section 9).
+fn greeting(terms: &Terms, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"+OK ");
+    if terms.xclient {
+        out.extend_from_slice(b"[XCLIENT] ");
+    }
+    out.extend_from_slice(Language::default().say(text::READY).as_bytes());
+    if let Some(stamp) = &terms.apop_stamp {
+        out.push(b' ');
+        out.extend_from_slice(stamp.as_bytes());
+    }
+    reply::line(out, "");
 }
 
 impl<M: Messages> Session<M> {
     /// A session with a client that has just connected; the greeting goes to `out`.
     pub fn greet(terms: Terms, out: &mut Vec<u8>) -> Self {
-        // No APOP timestamp: that a client must not find one is why the text has no '<'.
-        reply::ok(out, "Lastpost POP3 server ready");
+        let terms = terms.checked();
+        greeting(&terms, out);
         let lines = LineReader::new(AUTH_LINE_MAX, LineEnd::CrlfOrLf);
-        let link = Link { lines, terms, errors: 0, errors_max: terms.errors_before_login.max(1) };
+        let errors_max = terms.errors_before_login.max(1);
+        let (language, utf8) = (Language::default(), false);
+        let link = Link { lines, terms: Box::new(terms), errors: 0, errors_max, language, utf8 };
         Self::new(link, State::Authorization(Authorization::default()))
     }
 
@@ -165,14 +196,14 @@ impl Link {
     pub(crate) fn fault<M: Messages>(
         mut self,
         state: State<M>,
-        text: &str,
+        text: Text,
         out: &mut Vec<u8>,
     ) -> Step<M> {
         if self.count_error() {
-            reply::err(out, "Too many errors, closing the connection");
+            reply::err(out, self.language.say(text::TOO_MANY_ERRORS));
             return Step::Close;
         }
-        reply::err(out, text);
+        reply::err(out, self.language.say(text));
         Step::Continue(Session::new(self, state))
     }
 
@@ -188,15 +219,39 @@ impl Link {
         self
     }
 
-    /// The link from the login on.
-    pub(crate) fn logged_in(self) -> Self {
-        Self { errors: 0, errors_max: self.terms.errors_after_login.max(1), ..self }
+    /// The link from the login on; what varies from account to account is known now.
+    pub(crate) fn logged_in(mut self, facts: LoginFacts) -> Self {
+        fn settled<T>(value: T) -> PerUser<T> {
+            PerUser { value, varies: false }
+        }
+        self.terms.login_delay = facts.login_delay.map(settled);
+        self.terms.expire = facts.expire.map(settled);
+        self.errors = 0;
+        self.errors_max = self.terms.errors_after_login.max(1);
+        self
+    }
+
+    /// The link on the terms of a client whose proxy has named it. The count of errors stays,
+    /// and so does the timestamp of the greeting.
+    pub(crate) fn renewed(mut self, terms: Terms) -> Self {
+        let apop_stamp = self.terms.apop_stamp.take();
+        self.errors_max = terms.errors_before_login.max(1);
+        *self.terms = Terms { apop_stamp, ..terms };
+        self.forget_modes()
     }
 
     /// The link once TLS protects it. The count of errors stays.
     pub(crate) fn secured(mut self) -> Self {
         self.lines.reset();
         self.terms.tls = crate::TlsState::Active;
+        self.forget_modes()
+    }
+
+    /// A language chosen in clear may have been chosen by somebody in between (RFC 6856
+    /// section 7).
+    fn forget_modes(mut self) -> Self {
+        self.language = Language::default();
+        self.utf8 = false;
         self
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod authorization;
 pub(crate) mod exchange;
 pub(crate) mod listing;
+pub(crate) mod mode;
 pub(crate) mod transaction;
 
 use authorization::Authorization;

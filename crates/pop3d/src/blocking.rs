@@ -32,6 +32,12 @@ impl Blocking {
         Self(Arc::new(Semaphore::new(at_once)))
     }
 
+    /// A turn if one is free this moment: for work that can wait.
+    pub(crate) fn spare_turn(&self) -> Option<Turn> {
+        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
+        Some(Turn { _permit: permit })
+    }
+
     /// Waits for a turn. As many wait as there are sessions at most.
     pub(crate) async fn turn(&self) -> Result<Turn, Overloaded> {
         let turn = Arc::clone(&self.0).acquire_owned();

@@ -1,15 +1,23 @@
 //! The configuration section `[pop3]`, with its listeners `[[pop3.listen]]`.
 
+mod maildrop;
+mod protocol;
 #[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ::maildrop::OpenOptions;
 use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use netio::{Limits, ListenConfig};
 use serde::Deserialize;
+
+use crate::retention::RetentionConfig;
+
+pub use maildrop::MaildropConfig;
+pub use protocol::ProtocolConfig;
 
 /// RFC 1939 section 3: an autologout timer must be at least this long.
 const AUTOLOGOUT_MIN: Duration = Duration::from_secs(10 * 60);
@@ -49,6 +57,12 @@ pub struct Pop3Config {
     /// Whether a message that was fetched, and left on the server, counts as read for programs
     /// that look into the same Maildir. Costs a rename for each message.
     pub mark_seen: bool,
+    /// What is spoken beyond the usual.
+    pub protocol: ProtocolConfig,
+    /// Who may have a maildrop, when and how often.
+    pub maildrop: MaildropConfig,
+    /// How long mail is kept.
+    pub retention: RetentionConfig,
 }
 
 impl Default for Pop3Config {
@@ -66,6 +80,9 @@ impl Default for Pop3Config {
             per_ip_exempt: Vec::new(),
             io_threads: 32,
             mark_seen: false,
+            protocol: ProtocolConfig::default(),
+            maildrop: MaildropConfig::default(),
+            retention: RetentionConfig::default(),
         }
     }
 }
@@ -106,6 +123,9 @@ impl Pop3Config {
                 expected: "1 to 256",
             });
         }
+        self.protocol.check()?;
+        self.maildrop.check()?;
+        self.retention.check()?;
         for (at, listen) in self.listen.iter().enumerate() {
             let port = listen.address.port();
             let twice = self.listen.iter().take(at).any(|other| other.address == listen.address);
@@ -138,11 +158,23 @@ impl Pop3Config {
                 || self.cleartext_networks.iter().any(|net| net.contains(&address)))
     }
 
+    /// How maildrops are opened: whoever opens one beside the daemon must do it in the same way,
+    /// so that both see the same messages with the same ids.
+    #[must_use]
+    pub fn open_options(&self) -> OpenOptions {
+        OpenOptions {
+            mark_seen: self.mark_seen,
+            uidl_format: self.maildrop.uidl_format.clone(),
+            ..OpenOptions::default()
+        }
+    }
+
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             sessions_max: self.sessions_max,
             sessions_per_ip_max: self.sessions_per_ip_max,
-            per_ip_exempt: self.per_ip_exempt.clone(),
+            // A proxy is nobody's address; the client that it names is counted.
+            per_ip_exempt: [&self.per_ip_exempt[..], &self.protocol.xclient_networks].concat(),
             ..Limits::default()
         }
     }

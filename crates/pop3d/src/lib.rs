@@ -5,7 +5,7 @@
 //! matters:
 //!
 //! ```text
-//! login   verify ─► lock and list the maildrop ─► tell the observers ─► +OK
+//! login   verify ─► seat ─► delay ─► lock and list the maildrop ─► tell the observers ─► +OK
 //! RETR    open and read the first block ─► +OK ─► block by block ─► dot
 //! QUIT    remove, on disk ─► release the lock ─► +OK
 //! ```
@@ -15,14 +15,20 @@
 //! final dot. File work runs on a bounded pool; a session that waits for its client holds no
 //! buffer.
 
+mod apop;
 mod blocking;
 mod config;
 mod counters;
+mod delay;
+mod facts;
 mod held;
 mod observers;
+mod occupancy;
+mod retention;
 mod serve;
 mod session;
 
-pub use config::{ConfigError, Pop3Config};
+pub use config::{ConfigError, MaildropConfig, Pop3Config, ProtocolConfig};
 pub use counters::Pop3Statistics;
+pub use retention::{RetentionConfig, promise, promise_to_all};
 pub use serve::Pop3d;

@@ -13,10 +13,12 @@ use tokio::task::JoinSet;
 use crate::blocking::Blocking;
 use crate::config::Pop3Config;
 use crate::counters::{Counters, Pop3Statistics};
+use crate::delay::LoginDelays;
+use crate::occupancy::Occupancy;
 use crate::session::{self, Offer};
 
 /// What a client is told that is turned away for want of room.
-const BUSY_LINE: &[u8] = b"-ERR [SYS/TEMP] Too many sessions: try again later\r\n";
+pub(crate) const BUSY_LINE: &[u8] = b"-ERR [SYS/TEMP] Too many sessions: try again later\r\n";
 
 /// ALPN (RFC 7301): a client that names a protocol must name this one, so that no request for
 /// another service ends here.
@@ -30,12 +32,14 @@ const BUFFERS_KEPT: usize = 64;
 /// The POP3 daemon. A handle: clones share everything.
 #[derive(Clone)]
 pub struct Pop3d {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What all sessions share.
 pub(crate) struct Shared {
     pub(crate) config: Pop3Config,
+    /// By which APOP's stamps are those of this host.
+    pub(crate) hostname: Box<str>,
     pub(crate) authenticator: Authenticator,
     pub(crate) observers: Vec<Arc<dyn LoginObserver>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -45,6 +49,9 @@ pub(crate) struct Shared {
     /// Reading messages; apart, so that a large maildrop being listed holds up no reader.
     pub(crate) messages: Blocking,
     pub(crate) options: OpenOptions,
+    /// Who has which maildrop.
+    pub(crate) occupancy: Arc<Occupancy>,
+    pub(crate) delays: LoginDelays,
     pub(crate) buffers: BufferPool,
     pub(crate) counters: Counters,
     gate: Gate,
@@ -52,6 +59,7 @@ pub(crate) struct Shared {
 
 impl Pop3d {
     /// A daemon that has not begun to serve. `config` has been [checked](Pop3Config::check).
+    /// `hostname`: this host's full name, for the stamps of APOP.
     /// `observers` are told of each login whose maildrop is open. `tls`: certificates; needed
     /// unless every listener says `tls = "none"`.
     ///
@@ -59,19 +67,23 @@ impl Pop3d {
     /// If TLS cannot be set up for this service.
     pub fn new(
         config: Pop3Config,
+        hostname: &str,
         authenticator: Authenticator,
         observers: Vec<Arc<dyn LoginObserver>>,
         clock: Arc<dyn Clock>,
         tls: Option<&Tls>,
     ) -> Result<Self, TlsError> {
         let shared = Shared {
+            hostname: hostname.into(),
+            occupancy: Arc::default(),
+            delays: LoginDelays::new(),
             authenticator,
             observers,
             clock,
             tls: tls.map(|tls| tls.with_alpn(ALPN)).transpose()?,
             maildrops: Blocking::new(config.io_threads),
             messages: Blocking::new(config.io_threads),
-            options: OpenOptions { mark_seen: config.mark_seen, ..OpenOptions::default() },
+            options: config.open_options(),
             buffers: BufferPool::new(BUFFER_OCTETS, BUFFERS_KEPT),
             counters: Counters::default(),
             gate: Gate::new(config.limits()),

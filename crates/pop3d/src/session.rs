@@ -3,19 +3,24 @@
 mod ending;
 mod login;
 mod message;
+mod terms;
 mod update;
+mod xclient;
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use netio::{Buffer, Connection, Drain, NetError, TlsMode};
-use pop3_proto::{PendingTls, Session, Step, Terms, TlsState};
+use pop3_proto::{PendingTls, Session, Step};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::held::Held;
+use crate::occupancy::Holder;
 use crate::serve::Shared;
 use ending::{Ending, Tally};
+use terms::ClientSide;
 
 /// Bad commands in a row after which a client that has logged in is hopeless.
 const ERRORS_AFTER_LOGIN: u8 = 20;
@@ -46,12 +51,19 @@ impl From<TlsMode> for Offer {
 struct Visit {
     shared: Arc<Shared>,
     connection: Connection,
+    offer: Offer,
+    /// What a proxy that named its client said of the client's side.
+    client_side: ClientSide,
     /// What came and is no whole line yet.
     unread: Vec<u8>,
     /// Until when the client must have said something that moves the session on.
     deadline: Instant,
     /// Whether something was answered since the last read.
     answered: bool,
+    /// Woken if another session takes this one's maildrop over.
+    end: Arc<Notify>,
+    /// How others see this session, once it has logged in.
+    holder: Option<Arc<Holder>>,
     tally: Tally,
 }
 
@@ -60,25 +72,48 @@ type Next = (Session<Held>, Buffer);
 
 /// Serves one client to its end.
 pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, offer: Offer, drain: Drain) {
-    let deadline = Instant::now() + shared.config.login_timeout;
-    let tally = Tally::new(connection.peer());
-    let mut visit =
-        Visit { shared, connection, unread: Vec::new(), deadline, answered: false, tally };
-    let ending = match visit.run(offer, &drain).await {
-        Ok(ending) | Err(ending) => ending,
+    let mut connection = connection;
+    if shared.config.protocol.trusts(connection.peer()) {
+        // Until it says whom it stands for, its address must not become the key of anything.
+        // That cannot be refused: nobody is counted by it.
+        let _ = connection.name_client(None);
+    }
+    let end = Arc::new(Notify::new());
+    let mut visit = Visit {
+        deadline: Instant::now() + shared.config.login_timeout,
+        tally: Tally::new(connection.peer()),
+        shared,
+        connection,
+        offer,
+        client_side: ClientSide::This,
+        unread: Vec::new(),
+        answered: false,
+        end: Arc::clone(&end),
+        holder: None,
     };
-    visit.tally.log(&ending, visit.connection.is_tls());
+    let ending = tokio::select! {
+        biased;
+        ended = visit.run(&drain) => ended.unwrap_or_else(|ending| ending),
+        // Wherever it waits, it is dropped there, and its lock with it. An UPDATE is not: nobody
+        // wakes this while one is under way.
+        () = end.notified() => Ending::TakenOver,
+    };
+    if matches!(ending, Ending::TakenOver) {
+        visit.shared.counters.taken_over.add(1);
+    }
+    let taken_by = visit.holder.as_ref().and_then(|holder| holder.taken_over_by());
+    visit.tally.log(&ending, visit.is_secured(), taken_by);
     if ending.is_orderly() {
         visit.connection.close().await;
     }
 }
 
 impl Visit {
-    async fn run(&mut self, offer: Offer, drain: &Drain) -> Result<Ending, Ending> {
+    async fn run(&mut self, drain: &Drain) -> Result<Ending, Ending> {
         let stop = drain.requested();
         tokio::pin!(stop);
         let mut out = self.shared.buffers.take();
-        let mut session = Session::greet(self.terms(offer), &mut out);
+        let mut session = Session::greet(self.terms(), &mut out);
         loop {
             let (done, step) = session.advance(&self.unread, &mut out);
             self.take_off(done);
@@ -95,12 +130,17 @@ impl Visit {
                     out.clear();
                     (session, out)
                 }
-                Step::Verify(credentials, pending) => {
-                    Box::pin(self.log_in(&credentials, pending, out)).await
-                }
+                Step::Verify(claim, pending) => Box::pin(self.log_in(claim, pending, out)).await,
+                Step::Xclient(said, pending) => Box::pin(self.believe(&said, pending, out)).await?,
                 Step::StartTls(pending) => Box::pin(self.start_tls(pending, out)).await?,
-                Step::Send(part, pending) => Box::pin(self.send(part, pending, out)).await?,
+                Step::Send(part, pending) => {
+                    self.note_work();
+                    Box::pin(self.send(part, pending, out)).await?
+                }
                 Step::Update { messages, deleted, retrieved, pending } => {
+                    if !messages.1.begin_update() {
+                        return Err(Ending::TakenOver);
+                    }
                     let update = self.update(messages, deleted, retrieved, pending, out);
                     return Ok(Box::pin(update).await);
                 }
@@ -109,22 +149,6 @@ impl Visit {
                     return Ok(Ending::Closed);
                 }
             };
-        }
-    }
-
-    fn terms(&self, offer: Offer) -> Terms {
-        let connection = &self.connection;
-        let config = &self.shared.config;
-        Terms {
-            tls: match offer {
-                _ if connection.is_tls() => TlsState::Active,
-                Offer::Stls if self.shared.tls.is_some() => TlsState::Offered,
-                _ => TlsState::Unavailable,
-            },
-            cleartext_login: config
-                .allows_cleartext(connection.peer(), connection.genuine_address()),
-            errors_before_login: config.errors_max,
-            errors_after_login: ERRORS_AFTER_LOGIN,
         }
     }
 
@@ -165,6 +189,7 @@ impl Visit {
         if std::mem::take(&mut self.answered) && session.is_logged_in() {
             self.deadline = Instant::now() + self.shared.config.autologout;
         }
+        self.note_waiting();
         if !drain.is_requested() {
             tokio::select! {
                 biased;
@@ -179,6 +204,22 @@ impl Visit {
         }
         let deadline = self.deadline.min(Instant::now() + DRAIN_PATIENCE);
         settle(self.connection.read_by(&mut self.unread, deadline).await, Ending::Drained)
+    }
+
+    /// The client is waited for since the last line that was answered.
+    fn note_waiting(&self) {
+        if let Some(holder) = &self.holder
+            && let Some(since) = self.deadline.checked_sub(self.shared.config.autologout)
+        {
+            holder.idleness().begin(since);
+        }
+    }
+
+    /// The client waits for us: for a disk perhaps.
+    fn note_work(&self) {
+        if let Some(holder) = &self.holder {
+            holder.idleness().end();
+        }
     }
 
     async fn start_tls(&mut self, pending: PendingTls, mut out: Buffer) -> Result<Next, Ending> {

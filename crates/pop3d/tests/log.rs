@@ -8,6 +8,7 @@ mod kit;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kit::{Setup, eventually};
 
@@ -45,6 +46,10 @@ fn one_line_for_a_failed_login_and_one_for_a_session_and_no_secret() {
     let maildir = setup.account("aiko", "Geheim42");
     kit::put(&maildir, "1.m", b"Subject: a\n\nbody\n");
     kit::put(&maildir, "2.m", b"2\n");
+    setup.config.maildrop.takeover_after = Duration::from_millis(200);
+    setup.config.maildrop.lock_wait = Duration::ZERO;
+    setup.config.maildrop.login_burst = 4;
+    setup.config.maildrop.login_delay = Duration::from_secs(24 * 60 * 60);
     let daemon = setup.start();
     let mut client = daemon.greeted();
     client.ask("USER nobody\x1b[2J", "+OK");
@@ -90,6 +95,27 @@ fn one_line_for_a_failed_login_and_one_for_a_session_and_no_secret() {
     let ended = log.with("session ended");
     assert!(ended[1].contains("tls=true") && ended[1].contains("del=0"), "{ended:?}");
     assert!(!ended[1].contains("quit"), "{ended:?}");
+    assert!(!ended.iter().any(|line| line.contains("taken_by")), "{ended:?}");
+    // A third one, whose client falls silent and loses its place to another device.
+    let mut silent = daemon.logged_in("aiko", "Geheim42");
+    std::thread::sleep(Duration::from_millis(250));
+    let mut taker = daemon.greeted_from("127.0.0.2");
+    taker.log_in("aiko", "Geheim42");
+    silent.expect_closed();
+    eventually("the third line", || log.with("session ended").len() == 3);
+    let ended = &log.with("session ended")[2];
+    for field in ["user=aiko", "rip=127.0.0.1", "ended=\"taken-over\"", "taken_by=127.0.0.2"] {
+        assert!(ended.contains(field), "{field} is not in {ended:?}");
+    }
+    // What is refused behind a right password has a line of its own.
+    let refused = |client: &mut kit::Client, start: &str| {
+        client.ask("USER aiko", "+OK");
+        client.ask("PASS Geheim42", start);
+    };
+    let mut late = daemon.greeted();
+    refused(&mut late, "-ERR [LOGIN-DELAY]");
+    let soon = log.with("login too soon");
+    assert!(soon.len() == 1 && soon[0].contains("seconds="), "{soon:?}");
     for secret in ["hunter2", "Geheim42", "AGFpa28AR2VoZWltNDI="] {
         assert!(log.with(secret).is_empty(), "{:?}", log.with(secret));
     }

@@ -54,6 +54,12 @@ impl TopStuffer {
         self.part = Part::Done;
     }
 
+    /// Whether no blank line has been seen yet, and [`finish`](Self::finish) not been called.
+    #[must_use]
+    pub fn is_in_headers(&self) -> bool {
+        matches!(self.part, Part::Headers(_))
+    }
+
     /// As [`DotStuffer::wire_octets`], of what was let through.
     #[must_use]
     pub fn wire_octets(&self) -> u64 {

@@ -21,6 +21,8 @@ const TABLES: &[&str] = &[
     "accounts",
     "auth",
     "pop3",
+    "pop3.protocol",
+    "pop3.maildrop",
     "pop3.listen",
     "submission",
     "submission.listen",

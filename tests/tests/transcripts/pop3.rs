@@ -18,12 +18,34 @@ const SECTION: &str =
 
 /// Dialogues that need a world which no daemon over TCP has.
 const LEFT_OUT: &[(&str, &str)] = &[
+    ("apop", "APOP is switched on for a whole daemon"),
+    ("apop_needs_a_digest", "APOP is switched on for a whole daemon"),
+    ("apop_stamp_must_be_one", "APOP is switched on for a whole daemon"),
+    ("apop_wrong", "APOP is switched on for a whole daemon"),
     ("busy_login_is_temporary", "the queue of password checks cannot be filled at will"),
+    ("capa_per_user", "the house has one policy for all accounts"),
+    ("capa_same_for_all", "the house has one policy for all accounts"),
     ("cleartext_login_refused", "a client on loopback may always log in in clear"),
     ("cleartext_login_refused_without_tls", "a client on loopback may always log in in clear"),
+    ("internationalised_refused", "UTF-8 mode is demanded by a whole daemon"),
+    ("internationalised_refused_is_not_retrieved", "UTF-8 mode is demanded by a whole daemon"),
+    ("lang_keeps_codes_and_words", "faults do not come at will"),
+    ("last_by_option", "LAST is switched on for a whole daemon"),
+    ("last_of_an_unread_maildrop", "LAST is switched on for a whole daemon"),
+    ("login_delay_refuses", "the house has no delay between logins"),
+    ("quirk_capital_digest", "APOP is switched on for a whole daemon"),
+    ("quirk_retry_words", "faults do not come at will"),
+    ("quirk_xoip", "the house has no proxies"),
+    ("quirk_zero_forgets_all", "faults do not come at will"),
     ("quit_reports_failed_removal", "a removal does not fail at will"),
     ("read_error_drops_the_connection", "a disk does not fail at will"),
     ("storage_failure_refuses_login", "a disk does not fail at will"),
+    ("too_many_sessions", "the house has no limit of sessions for an account"),
+    ("utf8_name_that_is_none", "not every table of accounts takes such names"),
+    ("utf8_names_and_passwords", "not every table of accounts takes such names"),
+    ("xclient", "the house has no proxies"),
+    ("xclient_malformed", "the house has no proxies"),
+    ("xclient_may_be_long", "the house has no proxies"),
 ];
 
 /// Not under TLS from the first octet: they speak of TLS themselves.

@@ -2,9 +2,13 @@
 
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use address::{AccountKey, Mailbox};
-use auth::{Directory, NewAccount, PasswdEditor, StoredHash};
+use auth::{
+    AccountPolicy, Directory, NewAccount, PasswdEditor, Quota, RetentionDays, StoredHash,
+    parse_login_delay, parse_sessions,
+};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -33,6 +37,8 @@ pub(crate) enum AccountCommand {
         #[arg(long)]
         home: Option<PathBuf>,
         #[command(flatten)]
+        policy: PolicyArgs,
+        #[command(flatten)]
         password: PasswordArgs,
     },
     /// Give an account a new password.
@@ -54,6 +60,38 @@ pub(crate) enum AccountCommand {
         /// Login name.
         login: String,
     },
+}
+
+/// What is agreed with one customer; default: what the configuration says for all.
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    /// Least time between two of its POP3 logins, such as 60s or 10m.
+    #[arg(long, value_name = "PERIOD", value_parser = parse_login_delay)]
+    login_delay: Option<Duration>,
+    /// POP3 sessions that it may have at once.
+    #[arg(long, value_name = "NUMBER", value_parser = parse_sessions)]
+    sessions: Option<u32>,
+    /// How long its mail is kept after POP3 has fetched it, such as 30d, or never.
+    #[arg(long, value_name = "DAYS", value_parser = RetentionDays::parse)]
+    expire_retrieved: Option<RetentionDays>,
+    /// How long its mail is kept after it came, such as 365d, or never.
+    #[arg(long, value_name = "DAYS", value_parser = RetentionDays::parse)]
+    expire_arrived: Option<RetentionDays>,
+    /// How much mail it may have: octets, and messages behind a comma, such as 1G,10000.
+    #[arg(long, value_name = "OCTETS[,MESSAGES]", value_parser = Quota::parse)]
+    quota: Option<Quota>,
+}
+
+impl PolicyArgs {
+    fn policy(&self) -> AccountPolicy {
+        AccountPolicy {
+            login_delay: self.login_delay,
+            sessions_max: self.sessions,
+            expire_after_retrieval: self.expire_retrieved,
+            expire_after_arrival: self.expire_arrived,
+            quota: self.quota,
+        }
+    }
 }
 
 /// Where a password comes from.
@@ -78,12 +116,14 @@ struct ListedAccount {
     maildir: PathBuf,
     scheme: String,
     disabled: bool,
+    /// As the table has it: `quota=1G` and the like.
+    policy: Vec<String>,
 }
 
 pub(crate) fn run(command: &AccountCommand, common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
     match command {
-        AccountCommand::Add { login, addresses, maildir, home, password } => {
+        AccountCommand::Add { login, addresses, maildir, home, policy, password } => {
             let key = key(&config, login)?;
             let hash = new_hash(&config, password)?;
             let mut editor = open(&config)?;
@@ -94,6 +134,7 @@ pub(crate) fn run(command: &AccountCommand, common: &CommonArgs) -> Result<(), C
                 home: home.clone(),
                 maildir: maildir.clone(),
                 disabled: false,
+                policy: policy.policy(),
             };
             editor.add(&account).map_err(CliError::failed)?;
             editor.save().map_err(CliError::failed)
@@ -139,6 +180,7 @@ fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
             maildir: account.maildir().to_owned(),
             scheme: account.hash().scheme().to_string(),
             disabled: account.is_disabled(),
+            policy: account.policy().words(),
         })
         .collect();
     common.output().show(&accounts, |accounts| {
@@ -149,9 +191,10 @@ fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
                 if account.disabled { "disabled" } else { "" }.to_owned(),
                 account.addresses.join(","),
                 account.maildir.display().to_string(),
+                account.policy.join(" "),
             ]
         });
-        table(&["login", "scheme", "state", "sends as", "maildir"], rows)
+        table(&["login", "scheme", "state", "sends as", "maildir", "policy"], rows)
     })
 }
 
@@ -194,4 +237,47 @@ fn read_password(args: &PasswordArgs) -> Result<Zeroizing<String>, CliError> {
 
 fn ask(prompt: &str) -> Result<String, CliError> {
     rpassword::prompt_password(prompt).map_err(CliError::failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::{Cli, Command};
+    use super::*;
+
+    fn words(arguments: &str) -> Result<Vec<String>, String> {
+        let line = format!("lastpost account add ann {arguments}");
+        match Cli::try_parse_from(line.split_whitespace()) {
+            Ok(Cli { command: Command::Account(AccountCommand::Add { policy, .. }), .. }) => {
+                Ok(policy.policy().words())
+            }
+            Ok(_) => Err("another command".to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn what_is_agreed_with_a_customer_is_said_on_the_command_line() {
+        assert_eq!(words(""), Ok(Vec::new()));
+        let all = "--login-delay 10m --sessions 4 --expire-retrieved 30d --expire-arrived never \
+                   --quota 1GiB,10000";
+        let expected = [
+            "login_delay=600s",
+            "sessions=4",
+            "expire_retrieved=30d",
+            "expire_arrived=never",
+            "quota=1G,10000",
+        ];
+        assert_eq!(words(all), Ok(expected.map(str::to_owned).to_vec()));
+        for (wrong, says) in [
+            ("--quota 1X", "octets such as"),
+            ("--sessions 0", "1 to 100000"),
+            ("--login-delay 60", "whole seconds"),
+            ("--expire-retrieved 30", "\"30d\""),
+        ] {
+            let problem = words(wrong).unwrap_err();
+            assert!(problem.contains(says), "{wrong}: {problem}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod check;
+mod expire;
 mod maildrop;
 pub(crate) mod output;
 mod queue;

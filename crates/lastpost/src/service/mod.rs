@@ -275,6 +275,7 @@ impl Building {
     fn start_pop3(&mut self) -> Result<(), CliError> {
         let daemon = Pop3d::new(
             self.config.pop3.clone(),
+            &self.config.hostname,
             self.authenticator.clone(),
             self.seams.observers.clone(),
             Arc::clone(&self.clock),
@@ -295,6 +296,10 @@ impl Building {
             self.addresses.insert(name, listener.local_addr());
         }
         self.sources.pop3 = Some(daemon.clone());
+        let (keeper, drain) = (daemon.clone(), self.drain.clone());
+        let directory = self.config.data_directory.clone();
+        self.tasks
+            .push(tokio::spawn(async move { keeper.keep_retention(&directory, drain).await }));
         let drain = self.drain.clone();
         self.tasks.push(tokio::spawn(async move {
             if let Err(error) = daemon.serve(listeners, drain).await {

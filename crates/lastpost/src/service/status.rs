@@ -68,8 +68,13 @@ impl Sources {
             let statistics = pop3.statistics();
             add("pop3.sessions", pop3.gate().counts().sessions as u64);
             add("pop3.logins", statistics.logins);
+            add("pop3.in_use", statistics.in_use);
+            add("pop3.taken_over", statistics.taken_over);
+            add("pop3.too_soon", statistics.too_soon);
+            add("pop3.too_many", statistics.too_many);
             add("pop3.retrieved", statistics.retrieved);
             add("pop3.removed", statistics.removed);
+            add("pop3.expired", statistics.expired);
         }
         if let Some(submission) = &self.submission {
             let statistics = submission.statistics();

@@ -1,23 +1,29 @@
 //! The state file `lastpost-state`: what was learnt about a Maildir, kept for the next session.
 //!
-//! It spares an unchanged maildrop its directory pass and every message its counting, and keeps
-//! the order of arrival. It can be removed at any time: all of it is learnt again. It is read as
-//! hostile input, and one that is damaged or of another version counts as absent.
+//! It spares an unchanged maildrop its directory pass and every message its counting, and is a
+//! copy of the record of ids and order. It can be removed at any time: all of it is learnt
+//! again, but for when messages were first retrieved. It is read as hostile input, and one that
+//! is damaged or of another version counts as absent.
 
 mod codec;
+mod journal;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::snapshot::Snapshot;
+use crate::record::{self, Book};
+use crate::snapshot::{NOT_IN_STATE, Snapshot};
 use crate::tree::{FsTime, Root, Stamp, Stamps, open_message};
 
 pub(crate) use codec::Flaw;
+#[cfg(feature = "internals")]
+pub(crate) use codec::{decode, encode};
+pub(crate) use journal::Change;
 
 const FILE: &str = "lastpost-state";
 const TEMPORARY: &str = "lastpost-state.tmp";
@@ -56,6 +62,9 @@ impl Validity {
 pub(crate) struct State {
     pub(crate) snapshot: Snapshot,
     pub(crate) validity: Validity,
+    /// The record it is a copy of.
+    pub(crate) book: Book,
+    pub(crate) file: StateFile,
 }
 
 impl State {
@@ -88,18 +97,45 @@ pub(crate) fn read(root: &Root, limit: usize) -> Result<State, Absent> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0) + 1);
     File::from(file).take(len).read_to_end(&mut bytes).map_err(Absent::Unreadable)?;
-    codec::decode(bytes, limit).map_err(Absent::Flawed)
+    codec::decode(bytes, limit, stat.st_ino).map_err(Absent::Flawed)
 }
 
-/// Replaces the state file in one step; `durably`: it has survived a power cut when this returns.
-/// Without that, a power cut may leave a file that is noticed as damaged.
+/// The state file as it is on disk, for the one who holds the lock and may add to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StateFile {
+    ino: u64,
+    /// Length of the first part.
+    base: u64,
+    /// Length with all changes that are whole.
+    len: u64,
+    /// Length with what may lie behind them.
+    size: u64,
+    /// The sum that the next change goes on from.
+    chain: u32,
+    /// Messages numbered so far.
+    numbers: u32,
+}
+
+impl StateFile {
+    pub(crate) fn octets(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether the change is small enough to be added to the file.
+    pub(crate) fn has_room_for(&self, change: &Change) -> bool {
+        let changes = (self.len - self.base).saturating_add(change.len() as u64);
+        changes <= journal::len_max(self.base)
+    }
+}
+
+/// Replaces the state file in one step, and numbers the messages of the snapshot. Nothing is
+/// synced: after a power cut the file may be one that is noticed as damaged, and is made again.
 pub(crate) fn write(
     root: &Root,
-    snapshot: &Snapshot,
+    snapshot: &mut Snapshot,
     validity: &Validity,
-    durably: bool,
-) -> io::Result<()> {
-    let bytes = codec::encode(snapshot, validity);
+    book: &Book,
+) -> io::Result<StateFile> {
     // Made anew each time, never opened: what lies there could be a link to anywhere.
     match rustix::fs::unlinkat(root.fd(), TEMPORARY, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
@@ -107,15 +143,48 @@ pub(crate) fn write(
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mode = Mode::RUSR | Mode::WUSR;
-    let mut file = File::from(rustix::fs::openat(root.fd(), TEMPORARY, flags, mode)?);
-    let written = file
-        .write_all(&bytes)
-        .and_then(|()| if durably { file.sync_data() } else { Ok(()) })
-        .and_then(|()| Ok(rustix::fs::renameat(root.fd(), TEMPORARY, root.fd(), FILE)?));
-    if let Err(error) = written {
+    let file = rustix::fs::openat(root.fd(), TEMPORARY, flags, mode)?;
+    let put = |piece: &[u8], at| record::write_all_at(&file, piece, at);
+    let written = codec::encode(snapshot, validity, book, put).and_then(|(len, chain)| {
+        rustix::fs::renameat(root.fd(), TEMPORARY, root.fd(), FILE)?;
+        Ok((rustix::fs::fstat(&file)?.st_ino, len, chain))
+    });
+    let (ino, len, chain) = written.inspect_err(|_| {
         // On a full disk the rest would only be in the way.
         let _ = rustix::fs::unlinkat(root.fd(), TEMPORARY, AtFlags::empty());
-        return Err(error);
+    })?;
+    let numbers = u32::try_from(snapshot.entries().len()).map_err(|_| Errno::OVERFLOW)?;
+    for (ordinal, entry) in (0..).zip(snapshot.entries_mut()) {
+        entry.ordinal = ordinal;
     }
-    if durably { Ok(rustix::fs::fsync(root.fd())?) } else { Ok(()) }
+    Ok(StateFile { ino, base: len, len, size: len, chain, numbers })
+}
+
+/// Adds a change to the state file. Nothing is synced.
+pub(crate) fn append(root: &Root, file: &StateFile, change: &Change) -> io::Result<StateFile> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::openat(root.fd(), FILE, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&opened)?;
+    if stat.st_ino != file.ino || u64::try_from(stat.st_size) != Ok(file.size) {
+        return Err(Errno::STALE.into());
+    }
+    if file.size > file.len {
+        rustix::fs::ftruncate(&opened, file.len)?;
+    }
+    let (bytes, chain) = change.finish(file.chain);
+    if let Err(errno) = record::write_all_at(&opened, &bytes, file.len) {
+        let _ = rustix::fs::ftruncate(&opened, file.len);
+        return Err(errno.into());
+    }
+    let len = file.len + bytes.len() as u64;
+    let numbers = file.numbers.checked_add(change.added).ok_or(Errno::OVERFLOW)?;
+    Ok(StateFile { len, size: len, chain, numbers, ..file.clone() })
+}
+
+/// Numbers the messages that a change brought into the file, which had `numbers` before.
+pub(crate) fn number_added(before: &StateFile, snapshot: &mut Snapshot) {
+    let added = snapshot.entries_mut().iter_mut().filter(|e| e.ordinal == NOT_IN_STATE);
+    for (ordinal, entry) in (before.numbers..).zip(added) {
+        entry.ordinal = ordinal;
+    }
 }

@@ -2,13 +2,36 @@
 
 use proptest::prelude::*;
 
-use super::codec::{Flaw, decode, encode, len_max};
-use super::{State, Validity};
+use super::codec::{Flaw, len_max};
+use super::{State, Validity, codec};
+use crate::record::{self, Book, Counters};
 use crate::snapshot::{Entry, Snapshot};
 use crate::tree::{FsTime, Place, Stamp, Stamps};
 use crate::uidl;
 
 const LIMIT: usize = 1000;
+
+fn book() -> Book {
+    let stamp = record::Stamp { times: stamp(13, 250), octets: 4711 };
+    Book { stamp, counters: Some(Counters { validity: 7, next: 9 }), lines: 5 }
+}
+
+fn encode(snapshot: &Snapshot, validity: &Validity) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let put = |piece: &[u8], at: u64| {
+        let at = at as usize;
+        bytes.resize(bytes.len().max(at + piece.len()), 0);
+        bytes[at..at + piece.len()].copy_from_slice(piece);
+        Ok::<_, ()>(())
+    };
+    let (len, sum) = codec::encode(snapshot, validity, &book(), put).unwrap();
+    assert_eq!((len, sum), (bytes.len() as u64, codec::chain_start(&bytes)));
+    bytes
+}
+
+fn decode(bytes: Vec<u8>, limit: usize) -> Result<State, Flaw> {
+    codec::decode(bytes, limit, 1)
+}
 
 fn stamp(ino: u64, seconds: i64) -> Stamp {
     let time = FsTime { seconds, nanos: 7 };
@@ -44,7 +67,11 @@ fn snapshot(names: &[&[u8]]) -> Snapshot {
             uidl_len,
             place,
             provisional: index % 5 == 4,
+            recorded: index % 2 == 1,
+            late: index % 4 == 2,
             octets: index as u64 * 1000,
+            retrieved: if index % 4 == 3 { 1_700_000_000 } else { 0 },
+            ordinal: index as u32,
         });
     }
     Snapshot::new(text, entries)
@@ -57,7 +84,8 @@ fn sample() -> Vec<u8> {
 
 /// Makes the checksum right again, as somebody would who means harm.
 fn sign(bytes: &mut [u8]) {
-    let sum = crc32c::crc32c(&bytes[16..]);
+    let base = u64::from_le_bytes(bytes[16..24].try_into().unwrap()) as usize;
+    let sum = crc32c::crc32c(&bytes[16..base.clamp(16, bytes.len())]);
     bytes[12..16].copy_from_slice(&sum.to_le_bytes());
 }
 
@@ -78,7 +106,7 @@ fn what_was_written_is_read() {
     let names: [&[u8]; 3] = [b"1.a:2,S", b"2.b,S=3,W=4", b"3.c"];
     let written = snapshot(&names);
     let state = decode(encode(&written, &validity()), LIMIT).unwrap();
-    assert_eq!(state.validity, validity());
+    assert_eq!((state.validity, state.book), (validity(), book()));
     assert!(state.snapshot.tells_the_same(&written));
     assert_eq!(state.snapshot.octets(), 3000);
     for (entry, name) in state.snapshot.entries().iter().zip(names) {
@@ -106,15 +134,18 @@ fn every_length_but_the_right_one_is_noticed() {
     for len in 0..whole.len() {
         let mut bytes = whole[..len].to_vec();
         assert!(decode(bytes.clone(), LIMIT).is_err(), "length {len}");
-        if len > 16 {
+        if len > 24 {
             sign(&mut bytes);
             assert!(decode(bytes, LIMIT).is_err(), "signed, length {len}");
         }
     }
-    let mut longer = whole;
-    longer.push(b'x');
-    sign(&mut longer);
-    assert_eq!(decode(longer, LIMIT).unwrap_err(), Flaw::Length);
+    let mut shorter = whole.clone();
+    shorter[16] -= 1;
+    sign(&mut shorter);
+    assert_eq!(decode(shorter, LIMIT).unwrap_err(), Flaw::Length);
+    // What lies behind the first part is a torn change.
+    let longer = [&whole[..], b"x"].concat();
+    assert_eq!(decode(longer, LIMIT).unwrap().snapshot.entries().len(), 6);
 }
 
 #[test]
@@ -125,20 +156,22 @@ fn hostile_fields_are_named() {
         sign(&mut bytes);
         decode(bytes, LIMIT).unwrap_err()
     };
-    let first_row = 100;
-    let text = first_row + 6 * 12;
+    let first_row = 160;
+    let text = first_row + 6 * 16;
     assert_eq!(with(0, b"L"), Flaw::Magic);
-    assert_eq!(with(8, &2u32.to_le_bytes()), Flaw::Version);
-    assert_eq!(with(16, &u64::MAX.to_le_bytes()), Flaw::TooMany);
-    assert_eq!(with(16, &1000u64.to_le_bytes()), Flaw::Length);
-    // One row more takes the first text for a row, and all text is out of step.
-    assert_eq!(with(16, &7u64.to_le_bytes()), Flaw::Uidl);
+    assert_eq!(with(8, &1u32.to_le_bytes()), Flaw::Version);
+    assert_eq!(with(16, &u64::MAX.to_le_bytes()), Flaw::Length);
+    assert_eq!(with(16, &[0]), Flaw::Length);
+    assert_eq!(with(24, &u64::MAX.to_le_bytes()), Flaw::TooMany);
+    assert_eq!(with(24, &1000u64.to_le_bytes()), Flaw::Length);
+    // One row less, and its name is taken for that of the one before.
+    assert_eq!(with(24, &5u64.to_le_bytes()), Flaw::Name);
     assert_eq!(with(first_row, &u64::MAX.to_le_bytes()), Flaw::Octets);
-    assert_eq!(with(first_row + 8, &[0]), Flaw::Name);
-    assert_eq!(with(first_row + 9, &[71]), Flaw::Uidl);
-    assert_eq!(with(first_row + 5 * 12 + 9, &[255]), Flaw::Length);
-    assert_eq!(with(first_row + 10, &[4]), Flaw::Flags);
-    assert_eq!(with(first_row + 11, &[1]), Flaw::Flags);
+    assert_eq!(with(first_row + 12, &[0]), Flaw::Name);
+    assert_eq!(with(first_row + 13, &[71]), Flaw::Uidl);
+    assert_eq!(with(first_row + 5 * 16 + 13, &[255]), Flaw::Length);
+    assert_eq!(with(first_row + 14, &[16]), Flaw::Flags);
+    assert_eq!(with(first_row + 15, &[1]), Flaw::Flags);
     assert_eq!(with(text, b"."), Flaw::Name);
     assert_eq!(with(text, b"../x"), Flaw::Name);
     assert_eq!(with(text + 1, b"/"), Flaw::Name);
@@ -184,6 +217,33 @@ fn a_state_is_current_only_when_later_changes_would_show() {
     }
 }
 
+/// Time is counted in quarters of a second here; a file system that ticks in whole or two
+/// seconds rounds it down.
+#[test]
+fn no_change_hides_behind_a_coarse_clock() {
+    for tick in [1, 4, 8] {
+        let stamped = |quarters: i64| {
+            let on_tick = quarters / tick * tick;
+            FsTime { seconds: on_tick / 4, nanos: (on_tick % 4) as u32 * 250_000_000 }
+        };
+        for before in 100..140 {
+            for read in before..before + 24 {
+                let stamp = |ino, at| Stamp { ino, modified: stamped(at), changed: stamped(at) };
+                let stamps = Stamps { new: stamp(1, 0), cur: stamp(2, before) };
+                let validity = Validity { stamps, read_at: stamped(read) };
+                let state = State { validity, ..decode(sample(), LIMIT).unwrap() };
+                for change in read..read + 24 {
+                    let now = Stamps { cur: stamp(2, change), ..stamps };
+                    assert!(!state.is_current(&now), "{tick}: {before}, {read}, {change}");
+                }
+                if read >= before + 12 + tick {
+                    assert!(state.is_current(&stamps), "{tick}: {before}, {read}");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn any_octets_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
@@ -195,9 +255,10 @@ proptest! {
     #[test]
     fn any_signed_octets_behind_a_right_header_are_read_without_harm(
         count in 0u64..20,
-        rest in proptest::collection::vec(any::<u8>(), 76..700),
+        rest in proptest::collection::vec(any::<u8>(), 128..700),
     ) {
-        let mut bytes = b"lastpost\x01\0\0\0....".to_vec();
+        let mut bytes = b"lastpost\x02\0\0\0....".to_vec();
+        bytes.extend_from_slice(&(32 + rest.len() as u64).to_le_bytes());
         bytes.extend_from_slice(&count.to_le_bytes());
         bytes.extend_from_slice(&rest);
         sign(&mut bytes);
@@ -208,11 +269,11 @@ proptest! {
 
     #[test]
     fn signed_changes_are_read_without_harm(
-        changes in proptest::collection::vec((16usize..240, any::<u8>()), 1..8),
+        changes in proptest::collection::vec((24usize..400, any::<u8>()), 1..8),
     ) {
         let mut bytes = sample();
         for (at, octet) in changes {
-            let at = at % bytes.len();
+            let at = 24 + at % (bytes.len() - 24);
             bytes[at] = octet;
         }
         sign(&mut bytes);

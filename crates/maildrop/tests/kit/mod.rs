@@ -9,6 +9,9 @@ use std::time::Duration;
 use maildrop::{Maildrop, OpenOptions};
 use textproto::DotStuffer;
 
+/// The time of every update that does not care.
+pub(crate) const NOW: i64 = 1_800_000_000;
+
 /// A Maildir in a directory that goes away with it.
 pub(crate) struct Box {
     _directory: tempfile::TempDir,

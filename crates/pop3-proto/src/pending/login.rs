@@ -8,6 +8,8 @@ use crate::session::{Link, Session};
 use crate::state::State;
 use crate::state::authorization::Authorization;
 use crate::state::transaction::Transaction;
+use crate::terms::Expire;
+use crate::text;
 
 /// Why a login is refused. The client reads a response code (RFC 2449, RFC 3206), for some
 /// take every `-ERR` without one for a wrong password and stop asking.
@@ -21,6 +23,22 @@ pub enum LoginRefusal {
     Unavailable,
     /// The server has no room to check the password now.
     Busy,
+    /// The account was here a moment ago (RFC 2449 section 6.5).
+    TooSoon {
+        /// How long to wait.
+        seconds: u64,
+    },
+    /// The account has as many sessions as it may have.
+    TooManySessions,
+}
+
+/// What `CAPA` says of an account once it has logged in (RFC 2449 sections 6.5 and 6.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginFacts {
+    /// Seconds between two logins; `None`: not announced.
+    pub login_delay: Option<u32>,
+    /// How long messages are kept; `None`: not announced.
+    pub expire: Option<Expire>,
 }
 
 /// A login that waits for its verdict.
@@ -36,31 +54,45 @@ impl PendingLogin {
 
     /// The credentials are right and `messages` is locked: the answer that RFC 1939 section 4
     /// allows only then.
-    pub fn accept<M: Messages>(self, messages: M, out: &mut Vec<u8>) -> Session<M> {
-        let transaction = Transaction::new(messages);
-        transaction.summarise(out);
-        Session::new(self.link.logged_in(), State::Transaction(transaction))
+    pub fn accept<M: Messages>(
+        self,
+        messages: M,
+        facts: LoginFacts,
+        out: &mut Vec<u8>,
+    ) -> Session<M> {
+        let link = self.link.logged_in(facts);
+        let transaction = Transaction::new(messages, link.terms.last);
+        transaction.summarise(link.language, out);
+        Session::new(link, State::Transaction(transaction))
     }
 
     /// The client stays outside. After too many wrong passwords the session ends; the next
     /// step says so.
     pub fn refuse<M: Messages>(mut self, why: LoginRefusal, out: &mut Vec<u8>) -> Session<M> {
-        let (code, text) = match why {
+        let language = self.link.language;
+        match why {
             LoginRefusal::Credentials => {
-                (Code::Auth, "Login failed: check the user name and the password")
+                reply::err_code(out, Code::Auth, language.say(text::LOGIN_FAILED));
             }
             LoginRefusal::InUse => {
-                (Code::InUse, "The mailbox is locked by another session: wait and try again")
+                reply::err_code(out, Code::InUse, language.say(text::MAILDROP_IN_USE));
             }
-            // "service" and "unavailable" are what fetchmail takes for a reason to try again.
             LoginRefusal::Unavailable => {
-                (Code::SysTemp, "The mailbox service is unavailable: try again later")
+                reply::err_code(out, Code::SysTemp, language.say(text::MAILDROP_UNAVAILABLE));
             }
             LoginRefusal::Busy => {
-                (Code::SysTemp, "The login service is unavailable: try again in a minute")
+                reply::err_code(out, Code::SysTemp, language.say(text::LOGIN_BUSY));
             }
-        };
-        reply::err_code(out, code, text);
+            LoginRefusal::TooManySessions => {
+                reply::err_code(out, Code::InUse, language.say(text::TOO_MANY_SESSIONS));
+            }
+            LoginRefusal::TooSoon { seconds } => {
+                reply::begin_err_code(out, Code::LoginDelay);
+                out.extend_from_slice(language.say(text::TOO_SOON).as_bytes());
+                reply::decimal(out, seconds);
+                reply::line(out, "");
+            }
+        }
         let failed = why == LoginRefusal::Credentials;
         let state = if failed && self.link.count_error() {
             State::Ended

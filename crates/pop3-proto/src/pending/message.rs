@@ -8,6 +8,7 @@ use crate::reply::{self, Code};
 use crate::session::{Link, Session};
 use crate::state::State;
 use crate::state::transaction::Transaction;
+use crate::text;
 
 /// Why a message is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,26 +44,21 @@ impl<M: Messages> PendingMessage<M> {
         self.index
     }
 
-    /// The message is open: `+OK`, and its text follows by the [`Body`].
+    /// The message is open: `+OK`, and its text follows by the [`Body`]. If internationalised
+    /// messages are [refused](crate::Internationalised::Refused), the body answers as soon as
+    /// it has seen enough of the header.
     pub fn accept(self, out: &mut Vec<u8>) -> Body<M> {
-        match self.part {
-            Part::Whole => {
-                out.extend_from_slice(b"+OK ");
-                reply::decimal(out, self.transaction.messages().octets(self.index));
-                reply::line(out, " octets");
-            }
-            Part::Top(_) => reply::ok(out, "Top of the message follows"),
-        }
-        Body::new(self.transaction, self.link, self.index, self.part)
+        Body::begin(self.transaction, self.link, self.index, self.part, out)
     }
 
     /// The message is not sent.
     pub fn refuse(self, why: MessageRefusal, out: &mut Vec<u8>) -> Session<M> {
+        let language = self.link.language;
         match why {
             MessageRefusal::Unreadable => {
-                reply::err_code(out, Code::SysTemp, "The message cannot be read now");
+                reply::err_code(out, Code::SysTemp, language.say(text::MESSAGE_UNREADABLE));
             }
-            MessageRefusal::Gone => reply::err(out, "The message has been removed meanwhile"),
+            MessageRefusal::Gone => reply::err(out, language.say(text::MESSAGE_GONE)),
         }
         Session::new(self.link, State::Transaction(self.transaction))
     }

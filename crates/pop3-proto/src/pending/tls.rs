@@ -7,6 +7,7 @@ use crate::reply::{self, Code};
 use crate::session::{Link, Session};
 use crate::state::State;
 use crate::state::authorization::Authorization;
+use crate::text;
 
 /// An `STLS` that waits for its answer.
 #[must_use = "the client waits for an answer"]
@@ -28,13 +29,14 @@ impl PendingTls {
     /// Tells the client to begin. Write `out`, drop what was read beyond `STLS`, then shake
     /// hands.
     pub fn accept(self, out: &mut Vec<u8>) -> Handshake {
-        reply::ok(out, "Begin TLS");
+        reply::ok(out, self.link.language.say(text::BEGIN_TLS));
         Handshake { link: self.link }
     }
 
     /// TLS cannot be had now.
     pub fn refuse<M: Messages>(self, out: &mut Vec<u8>) -> Session<M> {
-        reply::err_code(out, Code::SysTemp, "TLS is unavailable now");
+        let language = self.link.language;
+        reply::err_code(out, Code::SysTemp, language.say(text::TLS_UNAVAILABLE));
         Session::new(self.link, State::Authorization(Authorization::default()))
     }
 }

@@ -8,18 +8,22 @@ use sasl::{Credentials, Mechanism, Secret};
 
 use super::State;
 use super::exchange::SaslExchange;
+use super::mode;
 use crate::capability;
-use crate::command::Command;
+use crate::claim::Claim;
+use crate::command::{Command, SyntaxError};
 use crate::messages::Messages;
-use crate::pending::{LoginRefusal, PendingLogin, PendingTls};
+use crate::pending::{PendingLogin, PendingTls, PendingXclient};
 use crate::reply;
 use crate::session::{Link, Session, Step};
 use crate::terms::TlsState;
+use crate::text;
+use crate::xclient::{Malformed, XclientFacts};
 
 /// Waiting for a login.
 #[derive(Default)]
 pub(crate) struct Authorization {
-    /// The name of a `USER` that no other command but `CAPA` has followed yet.
+    /// The name of a `USER` that has neither been used nor replaced by another way in.
     user: Option<Box<[u8]>>,
 }
 
@@ -27,29 +31,35 @@ impl Authorization {
     pub(crate) fn obey<M: Messages>(
         self,
         command: Command<'_>,
-        link: Link,
+        mut link: Link,
         out: &mut Vec<u8>,
     ) -> Step<M> {
+        let language = link.language;
         match command {
-            Command::User(name) => self.obey_user(name, link, out),
-            Command::Pass(password) => self.obey_pass(password, link, out),
-            Command::Auth { mechanism, initial } => obey_auth(mechanism, initial, link, out),
-            Command::AuthList => {
-                capability::mechanism_list(out, link.terms);
-                self.stay(link)
+            Command::User(name) => return self.obey_user(name, link, out),
+            Command::Pass(password) => return self.obey_pass(password, link, out),
+            Command::Auth { mechanism, initial } => {
+                return obey_auth(mechanism, initial, link, out);
             }
-            Command::Capa => {
-                capability::before_login(out, link.terms);
-                self.stay(link)
+            Command::Apop { login, digest } => return self.obey_apop(login, digest, link, out),
+            Command::Stls => return self.obey_stls(link, out),
+            Command::Xclient(attributes) => {
+                return self.obey_xclient(XclientFacts::parse(attributes), link, out);
             }
-            Command::Stls => self.obey_stls(link, out),
+            Command::Xoip(address) => {
+                return self.obey_xclient(XclientFacts::parse_address(address), link, out);
+            }
             Command::Quit => {
-                reply::ok(out, "Bye");
-                Step::Close
+                reply::ok(out, language.say(text::BYE));
+                return Step::Close;
             }
-            Command::Utf8 | Command::LeftOut => {
-                reply::err(out, "Not supported");
-                self.stay(link)
+            Command::AuthList => capability::mechanism_list(out, &link.terms, language),
+            Command::Capa => capability::before_login(out, &link.terms, language, link.utf8),
+            Command::Lang(range) => mode::obey_lang(range, &mut link, out),
+            Command::Utf8 => mode::obey_utf8(&mut link, out),
+            Command::LeftOut => reply::err(out, language.say(text::NOT_SUPPORTED)),
+            Command::Last if !link.terms.last => {
+                reply::err(out, language.say(text::NOT_SUPPORTED));
             }
             Command::Stat
             | Command::List(_)
@@ -57,9 +67,13 @@ impl Authorization {
             | Command::Retr(_)
             | Command::Top(..)
             | Command::Dele(_)
+            | Command::Last
             | Command::Rset
-            | Command::Noop => link.fault(State::Authorization(self), "Log in first", out),
+            | Command::Noop => {
+                return link.fault(State::Authorization(self), text::LOG_IN_FIRST, out);
+            }
         }
+        self.stay(link)
     }
 
     fn stay<M: Messages>(self, link: Link) -> Step<M> {
@@ -71,7 +85,7 @@ impl Authorization {
         if !link.terms.allow_login() {
             return refuse_cleartext(link, out);
         }
-        reply::ok(out, "Send the password");
+        reply::ok(out, link.language.say(text::SEND_PASSWORD));
         Self { user: Some(name.into()) }.stay(link)
     }
 
@@ -80,26 +94,73 @@ impl Authorization {
             return refuse_cleartext(link, out);
         }
         let Some(user) = self.user else {
-            return link.fault(State::Authorization(self), "Send USER first", out);
+            return link.fault(State::Authorization(self), text::SEND_USER_FIRST, out);
         };
-        if password.is_empty() {
-            let refused = PendingLogin::new(link).refuse(LoginRefusal::Credentials, out);
-            return Step::Continue(refused);
-        }
-        // A name that is no UTF-8 is nobody's; it takes the way of every other wrong one.
-        let login = String::from_utf8_lossy(&user).into_owned();
-        let credentials = Credentials { authzid: None, login, password: Secret::from(password) };
-        Step::Verify(credentials, PendingLogin::new(link))
+        let login = login_name(&user);
+        let claim = if password.is_empty() {
+            Claim::Void { login: Some(login) }
+        } else {
+            let password = Secret::from(password);
+            Claim::Password(Credentials { authzid: None, login, password })
+        };
+        Step::Verify(claim, PendingLogin::new(link))
+    }
+
+    /// Also in clear: no password crosses the network, and that is what `APOP` is for.
+    fn obey_apop<M: Messages>(
+        self,
+        login: &[u8],
+        digest: Option<[u8; 16]>,
+        link: Link,
+        out: &mut Vec<u8>,
+    ) -> Step<M> {
+        let Some(stamp) = link.terms.apop_stamp.clone() else {
+            reply::err(out, link.language.say(text::NOT_SUPPORTED));
+            return self.stay(link);
+        };
+        let login = login_name(login);
+        let claim = match digest {
+            Some(digest) => Claim::Digest { login, stamp, digest },
+            None => Claim::Void { login: Some(login) },
+        };
+        Step::Verify(claim, PendingLogin::new(link))
     }
 
     fn obey_stls<M: Messages>(self, link: Link, out: &mut Vec<u8>) -> Step<M> {
-        match link.terms.tls {
+        let text = match link.terms.tls {
+            // RFC 6856 section 2.1.
+            TlsState::Offered if link.utf8 => text::TLS_AFTER_UTF8,
             TlsState::Offered => return Step::StartTls(PendingTls::new(link)),
-            TlsState::Active => reply::err(out, "TLS is active already"),
-            TlsState::Unavailable => reply::err(out, "TLS is not offered here"),
-        }
+            TlsState::Active => text::TLS_ACTIVE,
+            TlsState::Unavailable => text::TLS_NOT_OFFERED,
+        };
+        reply::err(out, link.language.say(text));
         self.stay(link)
     }
+
+    fn obey_xclient<M: Messages>(
+        self,
+        facts: Result<XclientFacts, Malformed>,
+        link: Link,
+        out: &mut Vec<u8>,
+    ) -> Step<M> {
+        if !link.terms.xclient {
+            reply::err(out, link.language.say(text::NOT_SUPPORTED));
+            return self.stay(link);
+        }
+        match facts {
+            Ok(facts) => Step::Xclient(facts, PendingXclient::new(link)),
+            Err(Malformed) => {
+                link.fault(State::Authorization(self), SyntaxError::Malformed.text(), out)
+            }
+        }
+    }
+}
+
+/// A name that is no UTF-8 is nobody's; it takes the way of every other wrong one (RFC 6856
+/// section 2.2 has it rejected).
+fn login_name(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
 }
 
 fn obey_auth<M: Messages>(
@@ -109,7 +170,7 @@ fn obey_auth<M: Messages>(
     out: &mut Vec<u8>,
 ) -> Step<M> {
     let Some(mechanism) = Mechanism::parse(mechanism) else {
-        reply::err(out, "Mechanism not supported");
+        reply::err(out, link.language.say(text::MECHANISM_UNKNOWN));
         return Authorization::default().stay(link);
     };
     if !link.terms.allow_login() {
@@ -121,11 +182,9 @@ fn obey_auth<M: Messages>(
 /// Not `[AUTH]`: the credentials are not at fault (RFC 3206 section 4).
 fn refuse_cleartext<M: Messages>(link: Link, out: &mut Vec<u8>) -> Step<M> {
     let remedy = match link.terms.tls {
-        TlsState::Offered => {
-            "Login without encryption is refused: switch on STARTTLS or SSL/TLS for incoming mail"
-        }
-        _ => "Login without encryption is refused: switch on SSL/TLS for incoming mail",
+        TlsState::Offered => text::CLEARTEXT_STARTTLS,
+        _ => text::CLEARTEXT_TLS,
     };
-    reply::err(out, remedy);
+    reply::err(out, link.language.say(remedy));
     Authorization::default().stay(link)
 }

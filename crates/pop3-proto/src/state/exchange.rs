@@ -6,10 +6,12 @@ use sasl::{Exchange, Mechanism, SaslError};
 
 use super::State;
 use super::authorization::Authorization;
+use crate::claim::Claim;
 use crate::messages::Messages;
-use crate::pending::{LoginRefusal, PendingLogin};
+use crate::pending::PendingLogin;
 use crate::reply;
 use crate::session::{Link, Session, Step};
+use crate::text;
 
 /// Waiting for the client's response to a challenge. Whatever line comes is that response.
 pub(crate) struct SaslExchange(Exchange);
@@ -43,21 +45,21 @@ fn follow<M: Messages>(step: sasl::Step, link: Link, out: &mut Vec<u8>) -> Step<
             return Step::Continue(Session::new(link, State::Exchange(SaslExchange(exchange))));
         }
         sasl::Step::Credentials(credentials) => {
-            return Step::Verify(credentials, PendingLogin::new(link));
+            return Step::Verify(Claim::Password(credentials), PendingLogin::new(link));
         }
         sasl::Step::Failed(error) => error,
     };
     let start = State::Authorization(Authorization::default());
     match error {
         error if error.is_refusal() => {
-            Step::Continue(PendingLogin::new(link).refuse(LoginRefusal::Credentials, out))
+            Step::Verify(Claim::Void { login: None }, PendingLogin::new(link))
         }
         SaslError::Cancelled => {
-            reply::err(out, "Authentication cancelled");
+            reply::err(out, link.language.say(text::CANCELLED));
             Step::Continue(Session::new(link, start))
         }
-        SaslError::TooLong => link.fault(start, "Response too long", out),
-        SaslError::NotBase64 => link.fault(start, "The response is not valid base64", out),
-        _ => link.fault(start, "The response is malformed", out),
+        SaslError::TooLong => link.fault(start, text::RESPONSE_TOO_LONG, out),
+        SaslError::NotBase64 => link.fault(start, text::RESPONSE_NOT_BASE64, out),
+        _ => link.fault(start, text::RESPONSE_MALFORMED, out),
     }
 }

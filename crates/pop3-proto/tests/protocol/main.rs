@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is the point")]
 
+mod attacks;
+mod defects;
 mod dialogues;
+mod economy;
+mod optional;
 mod properties;
 mod transcript;
 mod world;

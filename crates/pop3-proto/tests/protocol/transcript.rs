@@ -11,6 +11,16 @@
 //! given: cleartext refused                 otherwise a login in clear is allowed
 //! given: maildrop in-use                   or unavailable; from here on, until `free`
 //! given: login busy                        the next login finds no room
+//! given: login too-soon 30                 or too-many: of the account's sessions; until `free`
+//! given: apop <1.2@host>                   the greeting has this timestamp
+//! given: login-delay 60 user               or without user; what CAPA says of everybody
+//! given: expire 7 user                     or never
+//! given: own login-delay 30                what CAPA says after the login
+//! given: own expire never
+//! given: last                              LAST is obeyed
+//! given: proxy                             the client is one that may name its own
+//! given: utf8 only                         internationalised messages want UTF8
+//! given: message 2 retrieved               in an earlier session
 //! given: message 2 breaks                  its last octet cannot be read
 //! given: message 2 gone                    another program has removed it
 //! given: removal fails                     the next QUIT cannot remove everything
@@ -58,11 +68,24 @@ pub(crate) enum Trouble {
     InUse,
     Unavailable,
     Busy,
+    TooSoon(u64),
+    TooMany,
+}
+
+/// What CAPA may say, for everybody or for one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fact {
+    LoginDelay(u32),
+    /// `None`: never.
+    Expire(Option<u32>),
 }
 
 #[derive(Debug)]
 pub(crate) enum Given {
-    Account { login: String, password: Vec<u8> },
+    Account {
+        login: String,
+        password: Vec<u8>,
+    },
     Message(Message),
     TlsOffered,
     TlsActive,
@@ -71,6 +94,14 @@ pub(crate) enum Given {
     Breaks(usize),
     Gone(usize),
     RemovalFails,
+    Apop(String),
+    /// Of everybody, and whether it varies.
+    OfAll(Fact, bool),
+    Own(Fact),
+    Last,
+    Proxy,
+    Utf8Only,
+    Retrieved(usize),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -192,6 +223,7 @@ fn given(text: &str) -> Given {
         }
         ["message", number, "breaks"] => Given::Breaks(number.parse::<usize>().unwrap() - 1),
         ["message", number, "gone"] => Given::Gone(number.parse::<usize>().unwrap() - 1),
+        ["message", number, "retrieved"] => Given::Retrieved(number.parse::<usize>().unwrap() - 1),
         ["message", uidl] => Given::Message(Message { uidl: uidl.to_owned(), stored: Vec::new() }),
         ["tls", "offered"] => Given::TlsOffered,
         ["tls", "active"] => Given::TlsActive,
@@ -201,7 +233,26 @@ fn given(text: &str) -> Given {
         ["maildrop", "free"] => Given::Login(None),
         ["login", "busy"] => Given::Login(Some(Trouble::Busy)),
         ["removal", "fails"] => Given::RemovalFails,
+        ["login", "too-many"] => Given::Login(Some(Trouble::TooMany)),
+        ["login", "too-soon", seconds] => {
+            Given::Login(Some(Trouble::TooSoon(seconds.parse().unwrap())))
+        }
+        ["apop", stamp] => Given::Apop(stamp.to_owned()),
+        ["last"] => Given::Last,
+        ["proxy"] => Given::Proxy,
+        ["utf8", "only"] => Given::Utf8Only,
+        ["own", what, value] => Given::Own(fact(what, value)),
+        [what, value, "user"] => Given::OfAll(fact(what, value), true),
+        [what, value] => Given::OfAll(fact(what, value), false),
         _ => panic!("given: {text}"),
+    }
+}
+
+fn fact(what: &str, value: &str) -> Fact {
+    match what {
+        "login-delay" => Fact::LoginDelay(value.parse().unwrap()),
+        "expire" => Fact::Expire((value != "never").then(|| value.parse().unwrap())),
+        _ => panic!("given: {what}"),
     }
 }
 

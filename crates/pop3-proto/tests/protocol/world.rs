@@ -4,12 +4,14 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use md5::{Digest, Md5};
 use pop3_proto::{
-    Body, LoginRefusal, MessageRefusal, Messages, Part, PendingLogin, PendingMessage,
-    PendingUpdate, Progress, Session, Step, Terms, TlsState,
+    Body, Claim, Expire, Internationalised, LoginFacts, LoginRefusal, MessageRefusal, Messages,
+    Part, PendingLogin, PendingMessage, PendingUpdate, PerUser, Progress, Session, Step, Terms,
+    TlsState, XclientFacts,
 };
 
-use crate::transcript::{Given, Message, Trouble};
+use crate::transcript::{Fact, Given, Message, Trouble};
 
 /// A message, and what is wrong with it.
 #[derive(Default)]
@@ -17,11 +19,19 @@ pub(crate) struct Stored {
     pub(crate) message: Message,
     pub(crate) breaks: bool,
     pub(crate) gone: bool,
+    pub(crate) retrieved: bool,
+}
+
+/// A message as a session lists it.
+pub(crate) struct Listed {
+    octets: u64,
+    uidl: String,
+    retrieved: bool,
 }
 
 /// The maildrop that every account shares.
 #[derive(Clone, Default)]
-pub(crate) struct Maildrop(Rc<Vec<(u64, String)>>);
+pub(crate) struct Maildrop(Rc<Vec<Listed>>);
 
 impl Messages for Maildrop {
     fn count(&self) -> usize {
@@ -29,11 +39,15 @@ impl Messages for Maildrop {
     }
 
     fn octets(&self, index: usize) -> u64 {
-        self.0[index].0
+        self.0[index].octets
     }
 
     fn uidl(&self, index: usize) -> &str {
-        &self.0[index].1
+        &self.0[index].uidl
+    }
+
+    fn retrieved_before(&self, index: usize) -> bool {
+        self.0[index].retrieved
     }
 }
 
@@ -47,6 +61,9 @@ enum Stage {
 /// A server in memory, and the client's end of the line.
 pub(crate) struct World {
     pub(crate) terms: Terms,
+    pub(crate) facts: LoginFacts,
+    /// What the proxy said last.
+    pub(crate) client: Option<XclientFacts>,
     pub(crate) accounts: HashMap<String, Vec<u8>>,
     pub(crate) stored: Rc<RefCell<Vec<Stored>>>,
     pub(crate) trouble: Option<Trouble>,
@@ -64,12 +81,14 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
+            // As the daemon has it unless it is told otherwise.
             terms: Terms {
-                tls: TlsState::Unavailable,
                 cleartext_login: true,
-                errors_before_login: 3,
-                errors_after_login: 20,
+                expire: Some(PerUser { value: Expire::Never, varies: false }),
+                ..Terms::default()
             },
+            facts: LoginFacts { login_delay: None, expire: Some(Expire::Never) },
+            client: None,
             accounts: HashMap::new(),
             stored: Rc::default(),
             trouble: None,
@@ -99,13 +118,26 @@ impl World {
             Given::Breaks(index) => stored[*index].breaks = true,
             Given::Gone(index) => stored[*index].gone = true,
             Given::RemovalFails => self.removal_fails = true,
+            Given::Apop(stamp) => self.terms.apop_stamp = Some(stamp.as_str().into()),
+            Given::OfAll(Fact::LoginDelay(value), varies) => {
+                self.terms.login_delay = Some(PerUser { value: *value, varies: *varies });
+            }
+            Given::OfAll(Fact::Expire(days), varies) => {
+                self.terms.expire = Some(PerUser { value: expire(*days), varies: *varies });
+            }
+            Given::Own(Fact::LoginDelay(value)) => self.facts.login_delay = Some(*value),
+            Given::Own(Fact::Expire(days)) => self.facts.expire = Some(expire(*days)),
+            Given::Last => self.terms.last = true,
+            Given::Proxy => self.terms.xclient = true,
+            Given::Utf8Only => self.terms.internationalised = Internationalised::Refused,
+            Given::Retrieved(index) => stored[*index].retrieved = true,
         }
     }
 
     /// The client connects, at the latest when it first speaks or listens.
     pub(crate) fn connect(&mut self) {
         if self.stage.is_none() {
-            self.stage = Some(Stage::Open(Session::greet(self.terms, &mut self.out)));
+            self.stage = Some(Stage::Open(Session::greet(self.terms.clone(), &mut self.out)));
         }
     }
 
@@ -116,6 +148,14 @@ impl World {
     pub(crate) fn shake_hands(&mut self) {
         let Some(Stage::Handshake(handshake)) = self.stage.take() else { panic!("no handshake") };
         self.stage = Some(Stage::Open(handshake.established()));
+    }
+
+    /// The open session, for a test that drives it by itself.
+    pub(crate) fn take_session(&mut self) -> Option<Session<Maildrop>> {
+        match self.stage.take() {
+            Some(Stage::Open(session)) => Some(session),
+            _ => None,
+        }
     }
 
     pub(crate) fn hang_up(&mut self) {
@@ -143,7 +183,13 @@ impl World {
                     return;
                 }
                 Step::Flush(session) => session,
-                Step::Verify(credentials, pending) => self.verify(&credentials, pending),
+                Step::Verify(claim, pending) => self.verify(&claim, pending),
+                Step::Xclient(facts, pending) => {
+                    self.asked.push(format!("client {facts:?}"));
+                    self.client = Some(facts);
+                    let terms = Terms { xclient: false, ..self.terms.clone() };
+                    pending.accept(terms, &mut self.out)
+                }
                 Step::StartTls(pending) => {
                     assert!(self.unread.is_empty());
                     self.asked.push("tls".to_owned());
@@ -164,28 +210,41 @@ impl World {
         }
     }
 
-    fn verify(
-        &mut self,
-        credentials: &sasl::Credentials,
-        pending: PendingLogin,
-    ) -> Session<Maildrop> {
-        self.asked.push(format!("verify {:?}", credentials.login));
-        let known = self.accounts.get(&credentials.login);
+    fn verify(&mut self, claim: &Claim, pending: PendingLogin) -> Session<Maildrop> {
+        self.asked.push(format!("verify {claim:?}"));
         let refusal = match self.trouble {
             Some(Trouble::Busy) => {
                 self.trouble = None;
                 Some(LoginRefusal::Busy)
             }
-            _ if known.is_none_or(|known| known != credentials.password.expose()) => {
-                Some(LoginRefusal::Credentials)
-            }
+            _ if !self.is_right(claim) => Some(LoginRefusal::Credentials),
             Some(Trouble::InUse) => Some(LoginRefusal::InUse),
             Some(Trouble::Unavailable) => Some(LoginRefusal::Unavailable),
+            Some(Trouble::TooSoon(seconds)) => Some(LoginRefusal::TooSoon { seconds }),
+            Some(Trouble::TooMany) => Some(LoginRefusal::TooManySessions),
             None => None,
         };
         match refusal {
             Some(why) => pending.refuse(why, &mut self.out),
-            None => pending.accept(self.open(), &mut self.out),
+            None => pending.accept(self.open(), self.facts, &mut self.out),
+        }
+    }
+
+    fn is_right(&self, claim: &Claim) -> bool {
+        match claim {
+            Claim::Password(credentials) => {
+                let known = self.accounts.get(&credentials.login);
+                known.is_some_and(|known| known == credentials.password.expose())
+            }
+            Claim::Digest { login, stamp, digest } => {
+                self.accounts.get(login).is_some_and(|secret| {
+                    let mut md5 = Md5::new();
+                    md5.update(stamp.as_bytes());
+                    md5.update(secret);
+                    md5.finalize()[..] == digest[..]
+                })
+            }
+            Claim::Void { .. } => false,
         }
     }
 
@@ -239,6 +298,14 @@ impl World {
     }
 }
 
-fn listed(stored: &Stored) -> (u64, String) {
-    (textproto::measure(&stored.message.stored), stored.message.uidl.clone())
+fn listed(stored: &Stored) -> Listed {
+    Listed {
+        octets: textproto::measure(&stored.message.stored),
+        uidl: stored.message.uidl.clone(),
+        retrieved: stored.retrieved,
+    }
+}
+
+fn expire(days: Option<u32>) -> Expire {
+    days.map_or(Expire::Never, Expire::Days)
 }

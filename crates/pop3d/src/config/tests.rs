@@ -38,6 +38,18 @@ fn every_key_is_read() {
         per_ip_exempt = ["192.0.2.7/32"]
         io_threads = 8
         mark_seen = true
+        [protocol]
+        apop = true
+        last = true
+        utf8_only = true
+        xclient_networks = ["10.1.0.0/16"]
+        [maildrop]
+        uidl_format = "courier"
+        lock_wait = "5s"
+        takeover_after = "2m"
+        login_delay = "1m"
+        login_burst = 3
+        sessions_per_account_max = 2
         [[listen]]
         address = "127.0.0.1:110"
         [[listen]]
@@ -54,6 +66,17 @@ fn every_key_is_read() {
     assert!(config.allows_cleartext("198.51.100.9".parse().unwrap(), true));
     assert!(!config.allows_cleartext("198.51.101.9".parse().unwrap(), true));
     assert_eq!(config.limits().sessions_per_ip_max, 4);
+    // Proxies are exempt: the clients that they name are counted.
+    let exempt = ["192.0.2.7/32".parse().unwrap(), "10.1.0.0/16".parse().unwrap()];
+    assert_eq!(config.limits().per_ip_exempt, exempt);
+    assert!(config.protocol.apop && config.protocol.last && config.protocol.utf8_only);
+    assert!(config.protocol.trusts("10.1.2.3".parse().unwrap()));
+    assert!(!config.protocol.trusts("10.2.2.3".parse().unwrap()));
+    assert_eq!(config.open_options().uidl_format, "courier".parse().unwrap());
+    let maildrop = &config.maildrop;
+    assert_eq!((maildrop.lock_wait.as_secs(), maildrop.takeover_after.as_secs()), (5, 120));
+    assert_eq!((maildrop.login_delay.as_secs(), maildrop.login_burst), (60, 3));
+    assert_eq!(maildrop.sessions_per_account_max, 2);
 }
 
 #[test]
@@ -72,6 +95,14 @@ fn wrong_values_are_named() {
             "pop3.listen[1].address",
         ),
         ("listen = [{ address = \"127.0.0.1:1\", proxy_protocol = true }]", "pop3.trusted_proxies"),
+        ("protocol.xclient_networks = [\"::/0\"]", "pop3.protocol.xclient_networks"),
+        ("maildrop.lock_wait = \"31s\"", "pop3.maildrop.lock_wait"),
+        ("maildrop.takeover_after = \"4s\"", "pop3.maildrop.takeover_after"),
+        ("maildrop.takeover_after = \"25h\"", "pop3.maildrop.takeover_after"),
+        ("maildrop.login_delay = \"25h\"", "pop3.maildrop.login_delay"),
+        ("maildrop.login_delay = \"1500ms\"", "pop3.maildrop.login_delay"),
+        ("maildrop.login_burst = 0", "pop3.maildrop.login_burst"),
+        ("maildrop.sessions_per_account_max = 0", "pop3.maildrop.sessions_per_account_max"),
     ] {
         let error = parse(text).unwrap().check().unwrap_err();
         assert_eq!(error.key, key);
@@ -88,6 +119,11 @@ fn unknown_keys_and_types_are_errors() {
         "errors_max = -1",
         "errors_max = 1000",
         "cleartext_networks = [\"home\"]",
+        "protocol.xclient = true",
+        "protocol.xclient_networks = [\"proxy.example.net\"]",
+        "maildrop.uidl_format = \"all the same\"",
+        "maildrop.lock_wait = \"-1s\"",
+        "maildrop.login_burst = -1",
         "listen = [{ address = \"localhost\" }]",
         "listen = [{ address = \"127.0.0.1:1\", tls = \"maybe\" }]",
     ] {

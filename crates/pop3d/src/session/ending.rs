@@ -25,6 +25,8 @@ pub(crate) enum Ending {
     Broken(NetError),
     /// A message could not be read to its end.
     MessageBroken,
+    /// A login of the same account has taken the maildrop.
+    TakenOver,
     /// The daemon stops.
     Drained,
     /// File work panicked.
@@ -42,6 +44,7 @@ impl Ending {
             Self::Unread => "unread",
             Self::Broken(_) => "broken",
             Self::MessageBroken => "message-broken",
+            Self::TakenOver => "taken-over",
             Self::Drained => "drained",
             Self::Defect => "defect",
         }
@@ -50,7 +53,15 @@ impl Ending {
     /// Whether the connection deserves a proper end: there may be replies still to be read, or
     /// TLS to be closed.
     pub(crate) fn is_orderly(&self) -> bool {
-        matches!(self, Self::Quit | Self::NotRemoved | Self::Closed | Self::Silent | Self::Drained)
+        matches!(
+            self,
+            Self::Quit
+                | Self::NotRemoved
+                | Self::Closed
+                | Self::Silent
+                | Self::TakenOver
+                | Self::Drained
+        )
     }
 }
 
@@ -84,10 +95,18 @@ impl Tally {
         }
     }
 
+    /// The client is at another address than it seemed.
+    pub(crate) fn rename(&mut self, client: IpAddr) {
+        self.client = client;
+    }
+
     /// One line for each session that logged in; one for those curious for each that did not.
-    pub(crate) fn log(&self, ending: &Ending, tls: bool) {
+    /// `taken_by`: who has taken the session over.
+    pub(crate) fn log(&self, ending: &Ending, tls: bool, taken_by: Option<IpAddr>) {
         let rip = self.client;
         let ended = ending.as_str();
+        let taken_by =
+            taken_by.filter(|_| matches!(ending, Ending::TakenOver)).map(tracing::field::display);
         let error = match ending {
             Ending::Broken(error) => Some(tracing::field::display(error)),
             _ => None,
@@ -104,6 +123,7 @@ impl Tally {
             %rip,
             tls,
             ended,
+            taken_by,
             messages = self.messages,
             size = self.size,
             retr = self.retrieved,

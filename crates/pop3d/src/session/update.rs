@@ -48,8 +48,9 @@ impl Visit {
             return self.fail(deleted.len(), &"no turn on the disk within the time allowed");
         };
         let wanted = deleted.len();
+        let at = self.shared.clock.now().wall.as_second();
         let work = move || {
-            let report = messages.0.update(&deleted, &retrieved);
+            let report = messages.0.update(&deleted, &retrieved, at);
             // The lock goes before the answer: some clients are back at once.
             drop(messages);
             report

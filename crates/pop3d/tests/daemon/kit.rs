@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth::{Account, AuthConfig, Authenticator, Directory, LoginObserver, StoredHash, SystemClock};
+use auth::{
+    Account, AccountPolicy, AuthConfig, Authenticator, Clock, Directory, LoginObserver, StoredHash,
+    SystemClock,
+};
 use netio::{Drain, DrainTrigger, ListenConfig, Tls, TlsConfig, TlsMode};
 use pop3d::{Pop3Config, Pop3d};
 use rustls::pki_types::pem::PemObject;
@@ -24,6 +27,7 @@ pub(crate) const NAME: &str = "pop.example.net";
 pub(crate) struct Setup {
     pub(crate) config: Pop3Config,
     pub(crate) observers: Vec<Arc<dyn LoginObserver>>,
+    pub(crate) clock: Arc<dyn Clock>,
     directory: TempDir,
     accounts: Vec<Account>,
 }
@@ -42,7 +46,8 @@ impl Setup {
             ..Pop3Config::default()
         };
         let directory = tempfile::tempdir().unwrap();
-        Self { config, observers: Vec::new(), directory, accounts: Vec::new() }
+        let clock = Arc::new(SystemClock::new());
+        Self { config, observers: Vec::new(), clock, directory, accounts: Vec::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -58,9 +63,19 @@ impl Setup {
     }
 
     pub(crate) fn account_at(&mut self, login: &str, password: &str, maildir: PathBuf) {
-        let key = address::AccountKey::parse(login, None).unwrap();
         let hash = StoredHash::parse(&format!("{{PLAIN}}{password}")).unwrap();
+        self.account_stored(login, hash, maildir);
+    }
+
+    pub(crate) fn account_stored(&mut self, login: &str, hash: StoredHash, maildir: PathBuf) {
+        let key = address::AccountKey::parse(login, None).unwrap();
         self.accounts.push(Account::new(key, Vec::new(), hash, maildir, false));
+    }
+
+    /// The last account has an agreement of its own.
+    pub(crate) fn agree(&mut self, policy: AccountPolicy) {
+        let account = self.accounts.pop().unwrap();
+        self.accounts.push(account.with_policy(policy));
     }
 
     /// `aiko` with `secret` and these messages.
@@ -84,9 +99,9 @@ impl Setup {
             let accounts = Directory::from_accounts(self.accounts, None).unwrap();
             let auth = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
             let authenticator = Authenticator::new(&auth, accounts).unwrap();
-            let clock = Arc::new(SystemClock::new());
+            let (config, observers, clock) = (self.config, self.observers, self.clock);
             let pop3d =
-                Pop3d::new(self.config, authenticator, self.observers, clock, Some(&tls)).unwrap();
+                Pop3d::new(config, NAME, authenticator, observers, clock, Some(&tls)).unwrap();
             let listeners = pop3d.bind().unwrap();
             let addresses: Vec<SocketAddr> =
                 listeners.iter().map(netio::Listener::local_addr).collect();
@@ -134,6 +149,17 @@ impl Daemon {
     /// A client on the port in clear, greeting unread.
     pub(crate) fn connect(&self) -> Client {
         Client::new(TcpStream::connect(self.address()).unwrap())
+    }
+
+    /// A client in clear at another address of this host, which has read the greeting.
+    pub(crate) fn greeted_from(&self, source: &str) -> Client {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let (socket, source) = (socket.unwrap(), format!("{source}:0"));
+        socket.bind(&source.parse::<SocketAddr>().unwrap().into()).unwrap();
+        socket.connect(&self.address().into()).unwrap();
+        let mut client = Client::new(socket.into());
+        client.expect("+OK ");
+        client
     }
 
     /// A client on the port in clear that has read the greeting.

@@ -18,6 +18,7 @@ mod wire;
 use clap::Subcommand;
 
 pub use error::BenchError;
+pub use process::raise_file_limit;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -44,7 +45,7 @@ pub enum Command {
 /// # Errors
 /// [`BenchError`] if nothing could be measured.
 pub fn run(command: Command) -> Result<bool, BenchError> {
-    process::raise_file_limit();
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

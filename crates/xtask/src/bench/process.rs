@@ -73,8 +73,9 @@ fn pss(pid: u32) -> Option<u64> {
     Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
-/// Each session is a descriptor, and the usual limit is 1024.
-pub(super) fn raise_file_limit() {
+/// Lets this process open as many files as the system allows it: each session is a descriptor, and
+/// the usual limit is 1024.
+pub fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     let all = Rlimit { current: limit.maximum, maximum: limit.maximum };

@@ -1,0 +1,66 @@
+//! On which terms a client is served, by where it is and what protects it.
+
+use pop3_proto::{Internationalised, Terms, TlsState};
+
+use super::{ERRORS_AFTER_LOGIN, Offer, Visit};
+use crate::{apop, facts};
+
+/// Whose side of a proxy counts for what a client may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientSide {
+    /// This connection is the client's; or its proxy did not say what protects it there.
+    This,
+    /// Behind a proxy that named it, under TLS.
+    Secured,
+    /// Behind a proxy that named it, in clear, whatever this connection is.
+    Clear,
+}
+
+impl Visit {
+    /// Whether TLS protects what the client sends, as far as its own side goes.
+    pub(super) fn is_secured(&self) -> bool {
+        match self.client_side {
+            ClientSide::This => self.connection.is_tls(),
+            ClientSide::Secured => true,
+            ClientSide::Clear => false,
+        }
+    }
+
+    /// The terms for a client that has just connected.
+    pub(super) fn terms(&self) -> Terms {
+        let protocol = &self.shared.config.protocol;
+        let stamp = || apop::stamp(&self.shared.hostname, self.shared.clock.now());
+        Terms {
+            apop_stamp: protocol.apop.then(stamp).flatten(),
+            xclient: protocol.trusts(self.connection.peer()),
+            ..self.terms_of_client()
+        }
+    }
+
+    /// The terms for a client that a proxy has named. A proxy is believed once.
+    pub(super) fn terms_of_client(&self) -> Terms {
+        let (connection, config) = (&self.connection, &self.shared.config);
+        let by_address = config.allows_cleartext(connection.peer(), connection.genuine_address());
+        let policies = self.shared.authenticator.directory().policies();
+        Terms {
+            tls: match self.offer {
+                // The connection's own TLS does nothing for a client in clear.
+                _ if self.client_side == ClientSide::Clear => TlsState::Unavailable,
+                _ if connection.is_tls() => TlsState::Active,
+                Offer::Stls if self.shared.tls.is_some() => TlsState::Offered,
+                _ => TlsState::Unavailable,
+            },
+            cleartext_login: by_address || self.client_side == ClientSide::Secured,
+            errors_before_login: config.errors_max,
+            errors_after_login: ERRORS_AFTER_LOGIN,
+            login_delay: facts::delay_of_all(config, &policies),
+            expire: Some(facts::expire_of_all(config, &policies)),
+            last: config.protocol.last,
+            internationalised: match config.protocol.utf8_only {
+                true => Internationalised::Refused,
+                false => Internationalised::AsStored,
+            },
+            ..Terms::default()
+        }
+    }
+}
