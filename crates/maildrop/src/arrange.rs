@@ -71,11 +71,11 @@ pub(crate) fn arrange(
 
 /// The id that follows from the name; `taken`: another message has the name itself as its id.
 fn default_id(listing: &Listing, ranked: &Ranked, taken: bool) -> Option<Box<[u8]>> {
-    let base = listing.base(ranked.file);
+    let base = || listing.base(ranked.file);
     if ranked.twin {
-        Some(uidl::hashed_twin(base, ranked.file.ino).as_slice().into())
-    } else if taken || !uidl::is_plain(base) {
-        Some(uidl::hashed(base).as_slice().into())
+        Some(uidl::hashed_twin(base(), ranked.file.ino).as_slice().into())
+    } else if taken || !ranked.file.plain {
+        Some(uidl::hashed(base()).as_slice().into())
     } else {
         None
     }

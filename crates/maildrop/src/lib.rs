@@ -1,7 +1,8 @@
 //! A Maildir seen as an RFC 1939 maildrop: lock, scan, UIDL, retrieve, update; and delivery
 //! into one.
 //!
-//! Everything here is blocking file I/O: an asynchronous caller runs it on a bounded pool.
+//! Everything here is blocking file I/O, but for what is named `cached`: an asynchronous caller
+//! runs it on a bounded pool.
 //! [`Maildrop`] is `Send + Sync` and works through `&self`, so it can be shared in an `Arc`.
 //!
 //! ```text
@@ -10,7 +11,8 @@
 //! maildrop.message(index) -> Option<MessageInfo { octets, uidl, .. }>     0-based
 //! maildrop.messages() -> impl ExactSizeIterator<Item = MessageInfo>       LIST, UIDL
 //! maildrop.retrieve(index) -> Result<MessageReader, RetrieveError>        RETR, TOP
-//! reader.size() -> u64; reader.read_chunk(&mut Vec<u8>) -> io::Result<bool /* more */>
+//! reader.size() / left() -> u64; reader: io::Read; reader.note_octets(counted)
+//! maildrop.retrieve_cached(index) / reader.read_cached(&mut [u8])         the same without waiting
 //! maildrop.update(&deleted, &retrieved, at) -> UpdateReport               QUIT
 //! maildrop.scan_report() -> &ScanReport
 //! drop(maildrop)                                                          unlock
@@ -19,25 +21,32 @@
 //!     delivery.begin() -> Draft: Write; draft.commit() -> Result<Delivered, DeliverError>
 //! create(&Path) -> io::Result<()>                                         new Maildir, with parents
 //! summary(&Path) -> Result<Summary, OpenError>                            without a lock
+//! maildrop.ages(index) -> Ages { arrived, retrieved }                     for retention
+//! adopt(&Path, &[AdoptedId], Option<UidCounters>, &AdoptOptions) -> Result<AdoptReport, AdoptError>
+//! repair(&Path, &OpenOptions) -> Result<RepairReport, OpenError>
 //! expire(&Path, &Retention, now, &OpenOptions) -> Result<ExpireReport, OpenError>
 //! purge_tmp(&Path, now, older_than) -> Result<PurgeReport, OpenError>     without a lock
 //! ```
 //!
 //! # What is on disk
 //! Besides `tmp`, `new` and `cur` a Maildir gets `lastpost.lock` and `lastpost-state`. The latter
-//! remembers sizes, ids and order, and spares a box that has not changed the reading of its
-//! directories; it can be removed at any time. Messages are never changed, and only removed by
+//! remembers sizes, ids, order and when messages were first retrieved, and spares a box that has
+//! not changed the reading of its directories. It can be removed at any time: ids and order stay,
+//! sizes are learnt again, and messages count as never retrieved. Ids and order that do not follow
+//! from the file names are in `lastpost-uidls`, which is not to be removed: it is on disk before a
+//! session shows what it says. Messages are never changed, and only removed by
 //! [`Maildrop::update`] and [`expire`]. Where a [`Quota`] is given, or another server has one, there
 //! is the file `maildirsize` of Maildir++ as well.
 //!
 //! # Sizes
 //! RFC 1939 wants exact octets of the CRLF form. They come from the state file, or from `,W=` in
-//! the file name, or the file is counted. A name can lie: [`MessageReader`] counts along, and
-//! what it finds is what the next session announces.
+//! the file name, or the file is counted. A name can lie: whoever sends a message counts along, and
+//! what [`MessageReader::note_octets`] is told is what the next session announces.
 
 mod adopt;
 mod ages;
 mod arrange;
+mod cached;
 mod delivery;
 mod error;
 mod ids;

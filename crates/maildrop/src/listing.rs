@@ -8,6 +8,7 @@ use rustix::io::Errno;
 use crate::OpenError;
 use crate::name;
 use crate::tree::{Directories, Place, Root, Stamps};
+use crate::uidl;
 
 /// Octets of the buffer that directory entries are read into.
 const BUFFER: usize = 64 * 1024;
@@ -15,14 +16,28 @@ const BUFFER: usize = 64 * 1024;
 /// How many passes are made while another program keeps changing `cur`.
 const PASSES_MAX: u32 = 4;
 
-/// A message file.
+/// A message file. What its name says is read when the name is: later it lies in the memory of
+/// a hundred thousand others, and fetching it from there is what would take the time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found {
     start: u32,
     len: u8,
     base_len: u8,
     pub(crate) place: Place,
+    /// Whether the base name can be the message's id.
+    pub(crate) plain: bool,
     pub(crate) ino: u64,
+    /// What the order of names is mostly told by: see [`name::order`].
+    pub(crate) order: u64,
+    /// The size in CRLF form that the name has; `u64::MAX` if it has none to believe.
+    octets: u64,
+}
+
+impl Found {
+    /// The size in CRLF form that the name has.
+    pub(crate) fn octets(&self) -> Option<u64> {
+        Some(self.octets).filter(|octets| *octets != u64::MAX)
+    }
 }
 
 /// What the directories hold. Files of one base name may occur more than once: seen in both
@@ -50,13 +65,16 @@ impl Listing {
     }
 
     pub(crate) fn push(&mut self, name: &[u8], place: Place, ino: u64) -> Result<(), Errno> {
-        let base_len = u8::try_from(name::base(name).len()).unwrap_or(u8::MAX);
+        let base = name::base(name);
+        let base_len = u8::try_from(base.len()).unwrap_or(u8::MAX);
         let (Ok(len), Ok(start)) = (u8::try_from(name.len()), u32::try_from(self.names.len()))
         else {
             return Err(Errno::OVERFLOW);
         };
         self.names.extend_from_slice(name);
-        self.files.push(Found { start, len, base_len, place, ino });
+        let (plain, order) = (uidl::is_plain(base), name::order(base));
+        let octets = name::octets_in_base(base).unwrap_or(u64::MAX);
+        self.files.push(Found { start, len, base_len, place, plain, ino, order, octets });
         Ok(())
     }
 

@@ -1,18 +1,20 @@
 //! An opened maildrop: locked, listed, ready for a session.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::Stat;
 use rustix::io::Errno;
 
+use crate::cached::Cache;
 use crate::load::{Loaded, load};
 use crate::lock::Lock;
 use crate::moves::Moves;
 use crate::reader::{Corrections, MessageReader};
 use crate::record::Book;
 use crate::report::ScanReport;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Entry, Snapshot};
 use crate::state::{StateFile, Validity};
 use crate::tree::{Root, open_message};
 use crate::{OpenError, OpenOptions, RetrieveError};
@@ -54,6 +56,7 @@ pub struct Maildrop {
     pub(crate) frozen: bool,
     pub(crate) moves: Mutex<Moves>,
     pub(crate) corrections: Corrections,
+    cache: Cache,
     report: ScanReport,
 }
 
@@ -76,6 +79,7 @@ impl Maildrop {
             load(&root, Some(&lock), options)?;
         Ok(Self {
             _lock: lock,
+            cache: Cache::of(&root),
             root,
             options: options.clone(),
             snapshot,
@@ -132,11 +136,7 @@ impl Maildrop {
                 .subdirectory(place.name())
                 .and_then(|directory| open_message(directory.as_fd(), name));
             match opened {
-                Ok((file, stat)) => {
-                    let size = u64::try_from(stat.st_size).unwrap_or(0);
-                    let corrections = Arc::clone(&self.corrections);
-                    return Ok(MessageReader::new(file, size, index, entry.octets, corrections));
-                }
+                Ok(opened) => return Ok(self.reader(opened, index, entry)),
                 Err(Errno::NOENT | Errno::STALE) => {
                     match moves.look(&self.root, &self.snapshot, &self.options) {
                         Ok(true) => {}
@@ -148,6 +148,25 @@ impl Maildrop {
             }
         }
         Err(RetrieveError::Gone)
+    }
+
+    /// Opens the message at `index` for reading if that needs no waiting for a disk: the only
+    /// way that does not block. `None`: it does, or the message is not where it was, or cannot
+    /// be read; [`retrieve`](Self::retrieve) will tell.
+    #[must_use]
+    pub fn retrieve_cached(&self, index: usize) -> Option<MessageReader> {
+        let entry = self.snapshot.entry(index)?;
+        let moves = self.moves.try_lock().ok()?;
+        let (place, name) = moves.locate(&self.snapshot, index, entry);
+        let opened = self.cache.open(&self.root, place, name)?;
+        Some(self.reader(opened, index, entry))
+    }
+
+    fn reader(&self, opened: (OwnedFd, Stat), index: usize, entry: &Entry) -> MessageReader {
+        let (file, stat) = opened;
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        let corrections = Arc::clone(&self.corrections);
+        MessageReader::new(file, size, index, entry.octets, corrections, self.cache.usable())
     }
 
     /// How the messages were found.
@@ -172,7 +191,7 @@ pub(crate) fn fresh_handles<T>(
     }
 }
 
-pub(crate) fn info<'a>(snapshot: &'a Snapshot, entry: &crate::snapshot::Entry) -> MessageInfo<'a> {
+pub(crate) fn info<'a>(snapshot: &'a Snapshot, entry: &Entry) -> MessageInfo<'a> {
     // Ids are printable ASCII, by construction and by the checks on the state file.
     let uidl = std::str::from_utf8(snapshot.uidl(entry)).unwrap_or_default();
     MessageInfo { octets: entry.octets, uidl, retrieved: entry.retrieved != 0 }

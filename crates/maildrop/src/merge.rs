@@ -40,7 +40,7 @@ pub(crate) struct Distinct {
 
 /// Sorts the files, and sorts out those seen twice: of one inode the latest sighting counts.
 pub(crate) fn distinct(listing: &Listing) -> Distinct {
-    let key = |(index, &file): (u32, &Found)| Key { key: name::order(listing.base(file)), index };
+    let key = |(index, &file): (u32, &Found)| Key { key: file.order, index };
     let mut keys: Vec<Key> = (0..).zip(&listing.files).map(key).collect();
     keys.sort_unstable_by_key(|key| key.key);
     let file = |key: &Key| listing.files.get(key.index as usize).copied();
@@ -139,7 +139,7 @@ pub(crate) fn merge(
     let mut uidls = Vec::new();
     arrange(&listing, files, known, &mut |row| {
         let name = listing.name(row.file);
-        let said = || row.octets.or_else(|| name::octets_in_base(listing.base(row.file)));
+        let said = || row.octets.or_else(|| row.file.octets());
         let octets = if recount { None } else { said() };
         let (octets, provisional) =
             match octets.map_or_else(|| size(row.file.place, name), Size::Counted) {

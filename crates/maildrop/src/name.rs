@@ -25,8 +25,9 @@ pub(crate) fn claimed_octets(name: &[u8]) -> Option<u64> {
 
 /// As [`claimed_octets`], for one who has the base name.
 pub(crate) fn octets_in_base(base: &[u8]) -> Option<u64> {
-    let octets = field(base, b"W=")?;
-    match field(base, b"S=") {
+    let fields = fields(base)?;
+    let octets = field(fields, b"W=")?;
+    match field(fields, b"S=") {
         Some(stored) if octets < stored || octets > 2 * stored + 2 => None,
         _ => Some(octets),
     }
@@ -34,42 +35,44 @@ pub(crate) fn octets_in_base(base: &[u8]) -> Option<u64> {
 
 /// The size as stored that `,S=` claims.
 pub(crate) fn stored_octets(name: &[u8]) -> Option<u64> {
-    field(base(name), b"S=")
+    field(fields(base(name))?, b"S=")
 }
 
 /// Seconds since 1970 as the name has them in front of its first dot; the largest number for a
 /// name that has none, so that such messages come last.
 pub(crate) fn delivered_at(name: &[u8]) -> u64 {
+    time(name).map_or(u64::MAX, |(time, _)| time)
+}
+
+/// The time of delivery, and what stands behind its dot.
+fn time(name: &[u8]) -> Option<(u64, &[u8])> {
     let digits = name.iter().take_while(|octet| octet.is_ascii_digit()).count();
-    match name.get(digits) {
-        Some(b'.') => name.get(..digits).and_then(number).unwrap_or(u64::MAX),
-        _ => u64::MAX,
-    }
+    let tail = name.get(digits..)?.strip_prefix(b".")?;
+    Some((number(name.get(..digits)?)?, tail))
 }
 
 /// A number that base names are in the order of as far as it goes, by time of delivery and then
 /// octet by octet. Where it is equal, that has to be looked at.
 pub(crate) fn order(base: &[u8]) -> u64 {
-    let delivered_at = delivered_at(base);
-    let Ok(time) = u32::try_from(delivered_at) else { return u64::from(u32::MAX) << 32 };
-    let tail = match base.first() {
-        // Among names of one time those with zeros in front come first.
-        Some(b'0') => &[],
-        _ => memchr::memchr(b'.', base).and_then(|dot| base.get(dot + 1..)).unwrap_or_default(),
+    const LAST: u64 = (u32::MAX as u64) << 32;
+    let Some((time, tail)) = time(base).filter(|(time, _)| *time < u64::from(u32::MAX)) else {
+        return LAST;
     };
+    // Among names of one time those with zeros in front come first.
+    let tail = if base.first() == Some(&b'0') { &[] } else { tail };
     let mut octets = [0; 4];
     for (octet, &of_tail) in octets.iter_mut().zip(tail) {
         *octet = of_tail;
     }
-    if time == u32::MAX {
-        u64::from(time) << 32
-    } else {
-        u64::from(time) << 32 | u64::from(u32::from_be_bytes(octets))
-    }
+    (time << 32) | u64::from(u32::from_be_bytes(octets))
 }
 
-fn field(base: &[u8], key: &[u8]) -> Option<u64> {
-    let fields = base.get(memchr::memchr(b',', base)? + 1..)?;
+/// What stands behind the first comma.
+fn fields(base: &[u8]) -> Option<&[u8]> {
+    base.get(memchr::memchr(b',', base)? + 1..)
+}
+
+fn field(fields: &[u8], key: &[u8]) -> Option<u64> {
     let value = fields.split(|&octet| octet == b',').find_map(|f| f.strip_prefix(key));
     value.and_then(number).filter(|&octets| octets <= OCTETS_MAX)
 }

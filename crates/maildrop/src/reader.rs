@@ -2,14 +2,12 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::buffer::spare_capacity;
-use rustix::io::Errno;
-use textproto::Measure;
+use rustix::io::{Errno, ReadWriteFlags};
 
-/// Octets read at a time.
-const BLOCK: usize = 128 * 1024;
+use crate::cached::Usable;
 
 /// Sizes that turned out to be other than announced: (index, octets).
 pub(crate) type Corrections = Arc<Mutex<Vec<(usize, u64)>>>;
@@ -17,18 +15,21 @@ pub(crate) type Corrections = Arc<Mutex<Vec<(usize, u64)>>>;
 /// Reads one message, as stored (lines end with LF or CRLF, nothing is stuffed).
 ///
 /// It gives exactly as many octets as the file had when it was opened: if another program makes
-/// it longer, the rest is left out; if it gets shorter, reading fails rather than end early.
-/// When the message has been read to its end, its size is compared with what was announced, and
-/// the right one is kept for the next session.
+/// it longer, the rest is left out; if it gets shorter, reading fails with `UnexpectedEof` rather
+/// than end early, and the message must not be ended as if it were whole.
+///
+/// As [`io::Read`] it waits for the disk. [`read_cached`](Self::read_cached) does not, and both
+/// may be used by turns.
 #[derive(Debug)]
 pub struct MessageReader {
     file: OwnedFd,
     size: u64,
-    left: u64,
-    measure: Measure,
+    /// Octets read so far.
+    done: u64,
     index: usize,
     announced: u64,
     corrections: Corrections,
+    cache: Arc<Usable>,
 }
 
 impl MessageReader {
@@ -38,8 +39,9 @@ impl MessageReader {
         index: usize,
         announced: u64,
         corrections: Corrections,
+        cache: Arc<Usable>,
     ) -> Self {
-        Self { file, size, left: size, measure: Measure::new(), index, announced, corrections }
+        Self { file, size, done: 0, index, announced, corrections, cache }
     }
 
     /// Octets of the file as stored, which is how many will be read.
@@ -48,50 +50,82 @@ impl MessageReader {
         self.size
     }
 
-    /// Appends the next block of the message to `out`: usually 128 KiB, more only if `out` has
-    /// room for more already. `Ok(true)`: there is more to read; `Ok(false)`: that was the end.
-    ///
-    /// # Errors
-    /// What the system says, or `UnexpectedEof` if the file has become shorter. The message is
-    /// incomplete then and must not be ended as if it were whole.
-    pub fn read_chunk(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
-        if self.left > 0 {
-            let block = usize::try_from(self.left).unwrap_or(BLOCK).min(BLOCK);
-            out.reserve(block);
-            let start = out.len();
-            let read = loop {
-                match rustix::io::read(&self.file, spare_capacity(out)) {
-                    Err(Errno::INTR) => {}
-                    other => break other?,
-                }
-            };
-            if read == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let wanted = usize::try_from(self.left).unwrap_or(read).min(read);
-            out.truncate(start + wanted);
-            self.measure.add(out.get(start..).unwrap_or_default());
-            self.left -= wanted as u64;
-        }
-        if self.left == 0 {
-            self.compare();
-        }
-        Ok(self.left > 0)
+    /// Octets that are still to be read.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.size - self.done
     }
 
-    fn compare(&mut self) {
-        let octets = self.measure.octets();
-        if octets != self.announced {
-            tracing::warn!(
-                event = "size-corrected",
-                message = self.index + 1,
-                announced = self.announced,
-                counted = octets
-            );
-            // Known once is enough, however often the end is asked for.
-            self.announced = octets;
-            let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
-            corrections.push((self.index, octets));
+    /// Reads the next octets into `buffer` if they are at hand in memory; returns how many, 0
+    /// only at the end. `None`: that would mean to wait, or to report an error; read by
+    /// [`io::Read`] then, where that may block.
+    pub fn read_cached(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let buffer = self.wanted(buffer);
+        if buffer.is_empty() {
+            return Some(0);
         }
+        if !self.cache.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut parts = [io::IoSliceMut::new(buffer)];
+        match rustix::io::preadv2(&self.file, &mut parts, self.done, ReadWriteFlags::NOWAIT) {
+            // Nothing at all may be the end of a file that has become shorter, or a kernel that
+            // says so where it means "not at hand" (Linux 5.9 and 5.10).
+            Ok(0) => None,
+            Ok(read) => {
+                self.done += read as u64;
+                Some(read)
+            }
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                self.cache.store(false, Ordering::Relaxed);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Tells how many octets the whole message was in CRLF form, by the sender's count
+    /// (RFC 1939 section 11). If something else was announced, the right size is kept for the
+    /// next session.
+    pub fn note_octets(&mut self, counted: u64) {
+        if counted == self.announced {
+            return;
+        }
+        tracing::warn!(
+            event = "size-corrected",
+            message = self.index + 1,
+            announced = self.announced,
+            counted
+        );
+        self.announced = counted;
+        let mut corrections = self.corrections.lock().unwrap_or_else(PoisonError::into_inner);
+        corrections.push((self.index, counted));
+    }
+
+    /// As much of `buffer` as may be filled.
+    fn wanted<'a>(&self, buffer: &'a mut [u8]) -> &'a mut [u8] {
+        let room = buffer.len();
+        let wanted = usize::try_from(self.left()).unwrap_or(room).min(room);
+        buffer.get_mut(..wanted).unwrap_or_default()
+    }
+}
+
+impl io::Read for MessageReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let buffer = self.wanted(buffer);
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let read = loop {
+            match rustix::io::pread(&self.file, &mut *buffer, self.done) {
+                Err(Errno::INTR) => {}
+                other => break other?,
+            }
+        };
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.done += read as u64;
+        Ok(read)
     }
 }

@@ -165,14 +165,14 @@ fn a_missing_maildir_is_made_only_within_an_existing_parent() {
     let never = OpenOptions { create_missing: false, ..OpenOptions::default() };
     assert!(matches!(Maildrop::open(&path, &never), Err(OpenError::Unavailable { .. })));
     assert!(!path.exists());
-    assert!(Maildrop::open(&path, &OpenOptions::default()).unwrap().is_empty());
+    assert!(kit::open(&path, &OpenOptions::default()).is_empty());
     for made in [".", "new", "cur", "tmp"] {
         let rights = fs::metadata(path.join(made)).unwrap().permissions().mode();
         assert_eq!(rights & 0o777, 0o700, "{made}");
     }
     fs::remove_dir(path.join("cur")).unwrap();
     assert!(matches!(Maildrop::open(&path, &never), Err(OpenError::Unavailable { .. })));
-    assert!(Maildrop::open(&path, &OpenOptions::default()).unwrap().is_empty());
+    assert!(kit::open(&path, &OpenOptions::default()).is_empty());
     assert!(path.join("cur").is_dir());
 }
 
@@ -183,7 +183,7 @@ fn create_makes_parents_and_spares_what_is_there() {
     maildrop::create(&path).unwrap();
     fs::write(path.join("new/1.a"), "x\n").unwrap();
     maildrop::create(&path).unwrap();
-    assert_eq!(Maildrop::open(&path, &OpenOptions::default()).unwrap().len(), 1);
+    assert_eq!(kit::open(&path, &OpenOptions::default()).len(), 1);
     fs::write(directory.path().join("file"), "").unwrap();
     assert!(maildrop::create(&directory.path().join("file/Maildir")).is_err());
 }
@@ -212,5 +212,5 @@ fn a_path_with_odd_octets_works() {
     maildrop::create(&path).unwrap();
     let delivery = maildrop::Delivery::to(&path).unwrap();
     delivery.deliver(b"x\n").unwrap();
-    assert_eq!(Maildrop::open(&path, &OpenOptions::default()).unwrap().octets(), 3);
+    assert_eq!(kit::open(&path, &OpenOptions::default()).octets(), 3);
 }

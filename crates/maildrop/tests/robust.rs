@@ -14,7 +14,7 @@ const PATH: &str = "LASTPOST_TEST_MAILDIR";
 
 fn open(path: &std::path::Path, format: &str) -> Maildrop {
     let options = OpenOptions { uidl_format: format.parse().unwrap(), ..OpenOptions::default() };
-    Maildrop::open(path, &options).unwrap()
+    kit::open(path, &options)
 }
 
 /// Runs the test `name` again with files limited to so many blocks of 512 octets.

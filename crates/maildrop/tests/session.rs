@@ -3,7 +3,7 @@
 mod kit;
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 
 use maildrop::{Delivery, Maildrop, OpenOptions, RetrieveError};
 
@@ -71,14 +71,13 @@ fn reading_goes_on_when_the_name_goes() {
     maildir.put("cur/1.a", &content);
     let maildrop = maildir.open();
     let mut reader = maildrop.retrieve(0).unwrap();
-    let mut out = Vec::new();
-    assert!(reader.read_chunk(&mut out).unwrap());
-    assert!(out.len() <= 256 * 1024);
+    let mut out = vec![0; 100_000];
+    reader.read_exact(&mut out).unwrap();
+    assert_eq!(reader.left(), 200_000);
     maildir.remove("cur/1.a");
-    while reader.read_chunk(&mut out).unwrap() {}
+    reader.read_to_end(&mut out).unwrap();
     assert_eq!(out, content);
-    assert!(!reader.read_chunk(&mut out).unwrap());
-    assert_eq!(out.len(), content.len());
+    assert_eq!((reader.left(), reader.read(&mut out).unwrap()), (0, 0));
 }
 
 #[test]
@@ -87,41 +86,33 @@ fn a_message_that_shrinks_is_an_error_and_one_that_grows_is_cut() {
     maildir.put("cur/1.a", vec![b'y'; 300_000]).put("cur/2.b", "two\n");
     let maildrop = maildir.open();
     let mut reader = maildrop.retrieve(0).unwrap();
-    let mut out = Vec::new();
-    assert!(reader.read_chunk(&mut out).unwrap());
+    let mut block = vec![0; 100_000];
+    reader.read_exact(&mut block).unwrap();
     fs::File::options()
         .write(true)
         .open(maildir.path.join("cur/1.a"))
         .unwrap()
         .set_len(1000)
         .unwrap();
-    let error = loop {
-        match reader.read_chunk(&mut out) {
-            Ok(more) => assert!(more, "a cut message must not end as if it were whole"),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-    assert_eq!(reader.read_chunk(&mut out).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    for _ in 0..2 {
+        assert_eq!(reader.read_cached(&mut block), None, "a cut message has no end");
+        assert_eq!(reader.read(&mut block).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+    assert_eq!(reader.left(), 200_000);
 
-    let mut reader = maildrop.retrieve(1).unwrap();
-    let mut file = fs::File::options().append(true).open(maildir.path.join("cur/2.b")).unwrap();
-    file.write_all(b"and more\n").unwrap();
-    // Also with room for more in the buffer.
-    let mut out = Vec::with_capacity(1 << 20);
-    assert!(!reader.read_chunk(&mut out).unwrap());
-    assert_eq!(out, b"two\n");
-}
-
-#[test]
-fn reading_appends() {
-    let maildir = kit::Box::new();
-    maildir.put("cur/1.a", "x\n").put("cur/2.b", "");
-    let maildrop = maildir.open();
-    let mut out = b"+OK\r\n".to_vec();
-    assert!(!maildrop.retrieve(0).unwrap().read_chunk(&mut out).unwrap());
-    assert!(!maildrop.retrieve(1).unwrap().read_chunk(&mut out).unwrap());
-    assert_eq!(out, b"+OK\r\nx\n");
+    for cached in [false, true] {
+        maildir.put("cur/2.b", "two\n");
+        let mut reader = maildrop.retrieve(1).unwrap();
+        let mut file = fs::File::options().append(true).open(maildir.path.join("cur/2.b")).unwrap();
+        file.write_all(b"and more\n").unwrap();
+        let mut out = vec![0; 1000];
+        let mut read = || match cached.then(|| reader.read_cached(&mut out)).flatten() {
+            Some(read) => read,
+            None => reader.read(&mut out).unwrap(),
+        };
+        assert_eq!((read(), read()), (4, 0));
+        assert_eq!(&out[..4], b"two\n");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn options(format: &str) -> OpenOptions {
 }
 
 fn open(maildir: &kit::Box, format: &str) -> Maildrop {
-    Maildrop::open(&maildir.path, &options(format)).unwrap()
+    kit::open(&maildir.path, &options(format))
 }
 
 fn record(maildir: &kit::Box) -> std::path::PathBuf {

@@ -208,3 +208,26 @@ proptest! {
         prop_assert_eq!(unstuff(&wire), model_top(&canonical(&stored), lines));
     }
 }
+
+#[test]
+fn a_top_knows_whether_the_blank_line_has_come() {
+    for (message, in_headers) in [
+        (&b""[..], true),
+        (b"A: b", true),
+        (b"A: b\r\n", true),
+        (b"A: b\r\n\r", true),
+        (b"A: b\r\n\r\n", false),
+        (b"\n", false),
+        (b"A: b\n\nbody", false),
+    ] {
+        for block in 1..=message.len().max(1) {
+            let (mut stuffer, mut out) = (TopStuffer::new(1), Vec::new());
+            for part in message.chunks(block) {
+                stuffer.stuff(part, &mut out);
+            }
+            assert_eq!(stuffer.is_in_headers(), in_headers, "{}", message.escape_ascii());
+            stuffer.finish(&mut out);
+            assert!(!stuffer.is_in_headers());
+        }
+    }
+}

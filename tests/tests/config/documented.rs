@@ -23,6 +23,7 @@ const TABLES: &[&str] = &[
     "pop3",
     "pop3.protocol",
     "pop3.maildrop",
+    "pop3.retention",
     "pop3.listen",
     "submission",
     "submission.listen",

@@ -14,7 +14,8 @@ fn dovecot_with_history(settings: &str) -> Dovecot {
     let mut dovecot = Dovecot::new();
     let maildir = dovecot.maildir();
     message(&maildir, "new/1732400030.M1P1.mx", &letter(1));
-    message(&maildir, "cur/1732400020.M2P1.mx,S=1:2,S", &letter(2));
+    let name = format!("cur/1732400020.M2P1.mx,S={}:2,S", letter(2).len());
+    message(&maildir, &name, &letter(2));
     dovecot.start(settings);
     assert_eq!(dovecot.listing("UIDL").len(), 2);
     // Moved here from elsewhere, later and with earlier names.

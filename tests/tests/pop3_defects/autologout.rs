@@ -1,62 +1,14 @@
 //! The ten minutes of RFC 1939 section 3: no second less, and nothing said at their end.
-//!
-//! The daemon's timers run on a clock that stands still unless the test moves it. Tokio moves a
-//! stopped clock by itself when nothing else is to be done, but not while a blocking task is
-//! under way; the client is one.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use auth::ManualClock;
 use lastpost::config::Config;
-use lastpost::service::{Role, Service};
-use lastpost_tests::{House, Talk};
+use lastpost_tests::Talk;
 
-use crate::kit::{AIKO, HERE, PATIENCE, house_of, names_in, wire};
+use crate::kit::{AIKO, HERE, house_of, names_in, wire};
+use crate::stopped_clock::with_stopped_clock;
 
 const TEN_MINUTES: Duration = Duration::from_secs(600);
-
-/// What the client may ask for in the middle of its dialogue.
-enum Wish {
-    Advance(Duration, std::sync::mpsc::Sender<()>),
-}
-
-/// Starts a daemon on the files of `house` whose timers stand still; `dialogue` gets the address
-/// of its POP3 listener and a function that lets time pass.
-fn with_stopped_clock<F>(house: &mut House, dialogue: F)
-where
-    F: FnOnce(std::net::SocketAddr, &dyn Fn(Duration)) + Send + 'static,
-{
-    house.stop();
-    let config = Config::load(&house.path("lastpost.toml")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async move {
-        let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
-        let service = Service::start(config, Role::Pop3, clock).await.unwrap();
-        let address = service.address("pop3").unwrap();
-        let (wish, mut wishes) = tokio::sync::mpsc::channel(1);
-        // Before the clock stops, so that it never moves by itself.
-        let client = tokio::task::spawn_blocking(move || {
-            let advance = |by: Duration| {
-                let (done, wait) = std::sync::mpsc::channel();
-                wish.blocking_send(Wish::Advance(by, done)).unwrap();
-                wait.recv_timeout(PATIENCE).unwrap();
-            };
-            dialogue(address, &advance);
-        });
-        tokio::time::pause();
-        while let Some(Wish::Advance(by, done)) = wishes.recv().await {
-            tokio::time::advance(by).await;
-            done.send(()).unwrap();
-        }
-        let outcome = client.await;
-        tokio::time::resume();
-        service.stop().await;
-        if let Err(error) = outcome {
-            std::panic::resume_unwind(error.into_panic());
-        }
-    });
-}
 
 fn log_in(address: std::net::SocketAddr, password: &str) -> Talk {
     let mut talk = Talk::connect_from(address, HERE);

@@ -107,7 +107,8 @@ fn a_link_out_of_the_maildir_is_not_followed() {
             if !talk.ask(&command).starts_with("+OK") {
                 continue;
             }
-            assert_eq!(talk.multiline(), b"one\r\n", "{command}");
+            // TOP ends the header of a message that has nothing else.
+            assert!(matches!(&*talk.multiline(), b"one\r\n" | b"one\r\n\r\n"), "{command}");
         }
     }
 }

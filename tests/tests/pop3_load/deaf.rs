@@ -47,7 +47,6 @@ fn who_never_reads_is_cut_off_and_holds_no_more_than_a_block() {
     let mut most = 0;
     eventually(PATIENCE, "all of them to be cut off", || {
         most = memory(&shop).max(most);
-        eprintln!("{} {}", most-before.1, shop.daemon().log().matches("ended=\"unread\"").count());
         good.expect("NOOP", "+OK");
         shop.daemon().log().matches("ended=\"unread\"").count() == CROWD
     });

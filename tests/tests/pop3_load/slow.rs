@@ -15,12 +15,13 @@ const CUSTOMERS: usize = 200;
 const LINES: usize = 130_000;
 /// What a customer takes in each second.
 const OCTETS: usize = 1024;
-const LOGINS: usize = 3_000;
+/// How long logins are measured: several of the seconds in which everybody reads once.
+const PHASE: Duration = Duration::from_secs(6);
 /// Below this no difference can be felt, and noise would decide.
 const FLOOR: Duration = Duration::from_millis(5);
 
-/// Sessions of the next customer, from the connection to the answer to PASS.
-fn logins(shop: &Shop, count: usize) -> Times {
+/// Sessions of the next customer for so long, from the connection to the answer to PASS.
+fn logins(shop: &Shop, time: Duration) -> Times {
     let one = || {
         let began = Instant::now();
         let socket = socket(shop.address(false), HERE, None).unwrap();
@@ -30,7 +31,12 @@ fn logins(shop: &Shop, count: usize) -> Times {
         visitor.expect("QUIT", "+OK");
         took
     };
-    Times::of((0..count).map(|_| one()).collect())
+    let until = Instant::now() + time;
+    let mut times = vec![one()];
+    while Instant::now() < until {
+        times.push(one());
+    }
+    Times::of(times)
 }
 
 /// Takes in [`OCTETS`] of each session each second.
@@ -54,9 +60,9 @@ fn read_slowly(customers: &mut [Visitor], over: &AtomicBool) -> Vec<usize> {
 #[ignore = "heavy: measures time"]
 fn slow_customers_do_not_slow_the_next_login() {
     let shop = crowd::open(CUSTOMERS + 1, LINES, "");
-    logins(&shop, LOGINS / 3);
+    logins(&shop, PHASE / 4);
     for tls in [false, true] {
-        let idle = logins(&shop, LOGINS);
+        let idle = logins(&shop, PHASE);
         let mut customers: Vec<Visitor> = (0..CUSTOMERS)
             .map(|number| {
                 let socket = socket(shop.address(tls), HERE, Some(4096)).unwrap();
@@ -71,7 +77,7 @@ fn slow_customers_do_not_slow_the_next_login() {
         let (loaded, taken) = thread::scope(|scope| {
             let reading = scope.spawn(|| read_slowly(&mut customers, &over));
             thread::sleep(Duration::from_secs(3));
-            let loaded = logins(&shop, LOGINS);
+            let loaded = logins(&shop, PHASE);
             over.store(true, Ordering::Relaxed);
             (loaded, reading.join().unwrap())
         });

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pop3_proto::client::DropListing;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use zeroize::Zeroizing;
 
 use super::session::Message;
@@ -91,33 +91,36 @@ fn samples_are_spread_from_first_to_last() {
     assert!(sample(&listing(&[]), &new, 3).is_empty());
 }
 
+type Answers = &'static [(&'static str, &'static str)];
+
+async fn answer_all(stream: TcpStream, answers: Answers) {
+    let (read, mut write) = stream.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let answer = |word: &str| {
+        let found = answers.iter().find(|(command, _)| *command == word);
+        found.map_or("-ERR what?\r\n", |&(_, answer)| answer)
+    };
+    let mut answered = answer("greeting");
+    while write.write_all(answered.as_bytes()).await.is_ok() {
+        let Ok(Some(line)) = lines.next_line().await else { return };
+        assert!(!line.starts_with("DELE"), "nothing may be deleted");
+        answered = answer(line.split(' ').next().unwrap_or_default());
+    }
+}
+
 /// A server that answers commands by their first word out of `answers`; others with -ERR.
-async fn server(answers: &'static [(&'static str, &'static str)]) -> u16 {
+async fn server(answers: Answers) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (read, mut write) = stream.into_split();
-            let mut lines = BufReader::new(read).lines();
-            let answer = |word: &str| {
-                let found = answers.iter().find(|(command, _)| *command == word);
-                found.map_or("-ERR what?\r\n", |&(_, answer)| answer)
-            };
-            let mut answered = answer("greeting");
-            loop {
-                if write.write_all(answered.as_bytes()).await.is_err() {
-                    break;
-                }
-                let Ok(Some(line)) = lines.next_line().await else { break };
-                assert!(!line.starts_with("DELE"), "nothing may be deleted");
-                answered = answer(line.split(' ').next().unwrap_or_default());
-            }
+            tokio::spawn(answer_all(stream, answers));
         }
     });
     port
 }
 
-const GOOD: &[(&str, &str)] = &[
+const GOOD: Answers = &[
     ("greeting", "+OK\r\n"),
     ("USER", "+OK\r\n"),
     ("PASS", "+OK\r\n"),

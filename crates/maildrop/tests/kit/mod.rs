@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl Box {
     }
 
     pub(crate) fn open(&self) -> Maildrop {
-        Maildrop::open(&self.path, &OpenOptions::default()).unwrap()
+        open(&self.path, &OpenOptions::default())
     }
 
     pub(crate) fn state(&self) -> PathBuf {
@@ -58,6 +59,20 @@ impl Box {
         names.sort();
         names
     }
+}
+
+/// Opens a maildrop that no session has. A process that another test starts has copies of all
+/// locks until it runs its program, so that takes some patience.
+pub(crate) fn open(path: &Path, options: &OpenOptions) -> Maildrop {
+    for _ in 0..1000 {
+        match Maildrop::open(path, options) {
+            Err(maildrop::OpenError::InUse { .. }) => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other.unwrap(),
+        }
+    }
+    panic!("{} is in use", path.display());
 }
 
 /// Long enough for a state taken afterwards to be taken for current.
@@ -77,8 +92,9 @@ pub(crate) fn sizes(maildrop: &Maildrop) -> Vec<u64> {
 pub(crate) fn read(maildrop: &Maildrop, index: usize) -> Vec<u8> {
     let mut reader = maildrop.retrieve(index).unwrap();
     let mut out = Vec::new();
-    while reader.read_chunk(&mut out).unwrap() {}
-    assert_eq!(out.len() as u64, reader.size());
+    reader.read_to_end(&mut out).unwrap();
+    assert_eq!((out.len() as u64, 0), (reader.size(), reader.left()));
+    reader.note_octets(textproto::measure(&out));
     out
 }
 
@@ -86,17 +102,14 @@ pub(crate) fn read(maildrop: &Maildrop, index: usize) -> Vec<u8> {
 pub(crate) fn octets_sent(maildrop: &Maildrop, index: usize) -> u64 {
     let mut stuffer = DotStuffer::new();
     let mut reader = maildrop.retrieve(index).unwrap();
-    let (mut block, mut wire) = (Vec::new(), Vec::new());
-    loop {
-        block.clear();
-        let more = reader.read_chunk(&mut block).unwrap();
-        stuffer.stuff(&block, &mut wire);
-        if !more {
-            stuffer.finish(&mut wire);
-            assert!(wire.ends_with(b".\r\n"));
-            return stuffer.wire_octets();
-        }
+    let (mut block, mut wire) = ([0; 10_000], Vec::new());
+    while let read @ 1.. = reader.read(&mut block).unwrap() {
+        stuffer.stuff(&block[..read], &mut wire);
     }
+    stuffer.finish(&mut wire);
+    assert!(wire.ends_with(b".\r\n"));
+    reader.note_octets(stuffer.wire_octets());
+    stuffer.wire_octets()
 }
 
 /// Runs `work` as a user who is not root and owns nothing, if this process may become one.

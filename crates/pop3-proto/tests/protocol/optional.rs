@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::properties::{everything, world};
-use crate::transcript::Given;
+use crate::transcript::{Given, Message};
 use crate::world::World;
 
 const LOGIN: &[u8] = b"AUTH PLAIN AGFpa28Ac2VjcmV0\r\n";
@@ -79,6 +79,42 @@ proptest! {
         }
         prop_assert!(out.is_empty());
         prop_assert!(errors <= commands.len());
+    }
+
+    /// Strictness about UTF-8 mode changes nothing for a header in ASCII, and refuses any other,
+    /// whole and undamaged; after `UTF8` there is no difference.
+    #[test]
+    fn strictness_looks_at_headers_alone(
+        stored in vec(prop::sample::select(b"\r\n\n.a\xc3".to_vec()), 0..40),
+        lines in 0_u64..4,
+    ) {
+        let answers = |given: &[Given], before: &str| {
+            let mut world = World::new();
+            let (login, password) = ("aiko".to_owned(), b"secret".to_vec());
+            world.arrange(&Given::Account { login, password });
+            let message = Message { uidl: "u".to_owned(), stored: stored.clone() };
+            world.arrange(&Given::Message(message));
+            given.iter().for_each(|given| world.arrange(given));
+            world.send(&[before.as_bytes(), LOGIN].concat());
+            [format!("TOP 1 {lines}\r\n"), "RETR 1\r\n".to_owned()].map(|line| {
+                world.out.clear();
+                world.send(line.as_bytes());
+                std::mem::take(&mut world.out)
+            })
+        };
+        let lax = answers(&[], "");
+        let strict = answers(&[Given::Utf8Only], "");
+        prop_assert_eq!(&answers(&[Given::Utf8Only], "UTF8\r\n"), &lax);
+        let crlf = [&b"\n"[..], &stored].concat();
+        let header_end = crlf.windows(2).position(|pair| pair == b"\n\n");
+        let header_end_cr = crlf.windows(3).position(|part| part == b"\n\r\n");
+        let end = [header_end, header_end_cr].into_iter().flatten().min().unwrap_or(crlf.len());
+        if crlf[..end].is_ascii() {
+            prop_assert_eq!(strict, lax);
+        } else {
+            let refused = b"-ERR [UTF8] The message needs UTF-8 mode: send UTF8 first\r\n".to_vec();
+            prop_assert_eq!(strict, [refused.clone(), refused]);
+        }
     }
 
     /// A language changes no figure and no code: with the words taken out, the answers are the

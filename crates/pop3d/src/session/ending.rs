@@ -136,3 +136,29 @@ impl Tally {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Ending;
+
+    #[test]
+    fn every_ending_is_explained_to_administrators() {
+        let page = include_str!("../../../../docs/pop3.md");
+        let broken = Ending::Broken(netio::NetError::Closed);
+        for ending in [
+            Ending::Quit,
+            Ending::NotRemoved,
+            Ending::Closed,
+            Ending::Left,
+            Ending::Silent,
+            Ending::Unread,
+            Ending::MessageBroken,
+            Ending::TakenOver,
+            Ending::Drained,
+            Ending::Defect,
+            broken,
+        ] {
+            assert!(page.contains(&format!("\n| `{}` |", ending.as_str())), "{ending:?}");
+        }
+    }
+}

@@ -4,12 +4,15 @@
 //! Rates depend on what else the machine does, so compare only what ran interleaved; client and
 //! server share the cores. A run with errors is no result, and the exit status says so.
 
+mod cold;
 mod error;
 mod load;
+mod maildir;
 mod peers;
 mod pop3;
 mod process;
 mod sink;
+mod slow;
 mod submit;
 mod target;
 pub mod tls;
@@ -29,6 +32,12 @@ pub enum Command {
     Pop3Fetch(pop3::FetchArgs),
     /// Log in and stay: what does an idle POP3 session cost?
     Pop3Idle(pop3::IdleArgs),
+    /// Two hundred customers who read 1 KiB a second: what do they cost the next one's login?
+    #[command(after_help = slow::FLOW)]
+    Pop3Slow(slow::SlowArgs),
+    /// A large maildrop: nothing known of it, unchanged, and with one message more.
+    #[command(after_help = cold::FLOW)]
+    Pop3Cold(cold::ColdArgs),
     /// Submit messages with SMTP AUTH, several in a session.
     Submit(submit::SubmitArgs),
     /// A next hop that accepts everything and counts it.
@@ -55,6 +64,8 @@ pub fn run(command: Command) -> Result<bool, BenchError> {
             Command::Pop3Login(args) => Ok(print(&pop3::login(&args).await?)),
             Command::Pop3Fetch(args) => Ok(print(&pop3::fetch(&args).await?)),
             Command::Pop3Idle(args) => pop3::idle(&args).await,
+            Command::Pop3Slow(args) => peers::until_stopped(slow::run(&args)).await,
+            Command::Pop3Cold(args) => peers::until_stopped(cold::run(&args)).await,
             Command::Submit(args) => Ok(print(&submit::submit(&args).await?)),
             Command::Sink(args) => sink::run(&args).await.map(|()| true),
             Command::Peers(args) => peers::run(&args).await,

@@ -140,8 +140,16 @@ fn sizes(listing: &[String]) -> Result<Vec<(u64, u64)>, BenchError> {
         .ok_or_else(|| BenchError::Wrong("a LIST that is none".into()))
 }
 
-async fn log_in(target: &Target, turn: Turn) -> Result<Connection, BenchError> {
-    let mut connection = Connection::open(target.addr).await?;
+pub(super) async fn log_in(target: &Target, turn: Turn) -> Result<Connection, BenchError> {
+    log_in_over(Connection::open(target.addr).await?, target, turn).await
+}
+
+/// As [`log_in`], on a connection that is there already.
+pub(super) async fn log_in_over(
+    mut connection: Connection,
+    target: &Target,
+    turn: Turn,
+) -> Result<Connection, BenchError> {
     if target.tls == Tls::Implicit {
         connection = connection.start_tls().await?;
     }
@@ -156,11 +164,11 @@ async fn log_in(target: &Target, turn: Turn) -> Result<Connection, BenchError> {
     Ok(connection)
 }
 
-async fn quit(connection: &mut Connection) -> Result<(), BenchError> {
+pub(super) async fn quit(connection: &mut Connection) -> Result<(), BenchError> {
     ask(connection, "QUIT", "").await.map(|_| ())
 }
 
-async fn ask(
+pub(super) async fn ask(
     connection: &mut Connection,
     command: &'static str,
     argument: &str,

@@ -80,6 +80,12 @@ impl Target {
         Self { addr, ..self.clone() }
     }
 
+    /// One of its accounts alone.
+    pub(super) fn only(&self, index: usize) -> Self {
+        let account = self.accounts[index % self.accounts.len()].clone();
+        Self::new(self.addr, self.tls, vec![account])
+    }
+
     /// The account of a session. With as many accounts as workers no two workers ever use the
     /// same one, since a maildrop is for one session at a time (RFC 1939 section 4).
     pub(super) fn account(&self, turn: Turn) -> &Account {

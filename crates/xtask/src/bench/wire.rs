@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 
 use super::{BenchError, tls};
@@ -37,6 +37,20 @@ impl Connection {
     pub(super) async fn open(addr: SocketAddr) -> Result<Self, BenchError> {
         let stream = TcpStream::connect(addr).await.map_err(BenchError::io("connecting"))?;
         stream.set_nodelay(true).map_err(BenchError::io("connecting"))?;
+        Ok(Self::over(stream))
+    }
+
+    /// A connection on which at most some `room` octets wait to be read.
+    pub(super) async fn open_narrow(addr: SocketAddr, room: u32) -> Result<Self, BenchError> {
+        let connecting = || BenchError::io("connecting");
+        let socket = match addr {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        };
+        let socket = socket.map_err(connecting())?;
+        socket.set_recv_buffer_size(room).map_err(connecting())?;
+        let stream = socket.connect(addr).await.map_err(connecting())?;
+        stream.set_nodelay(true).map_err(connecting())?;
         Ok(Self::over(stream))
     }
 
@@ -91,6 +105,24 @@ impl Connection {
             };
             body.octets += length as u64 + 2;
             body.lines += 1;
+        }
+    }
+
+    /// Takes in at most `octets`, whatever they say; how many it were.
+    pub(super) async fn sip(&mut self, octets: usize) -> Result<usize, BenchError> {
+        let waiting = self.pending().len().min(octets);
+        if waiting > 0 {
+            self.take(waiting);
+            return Ok(waiting);
+        }
+        let mut block = vec![0; octets];
+        let read = match &mut self.stream {
+            Stream::Clear(stream) => stream.read(&mut block).await,
+            Stream::Tls(stream) => stream.read(&mut block).await,
+        };
+        match read.map_err(BenchError::io("receiving"))? {
+            0 => Err(BenchError::Closed),
+            read => Ok(read),
         }
     }
 

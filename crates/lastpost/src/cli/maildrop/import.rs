@@ -146,6 +146,10 @@ impl ImportArgs {
                 let file = recipe.file_for(&place.path);
                 Line::new(place, file.as_deref(), &imported, report)
             }
+            // An account that never had mail has never been recorded either.
+            Err(Failure::Import(ImportError::Missing { .. })) if place.is_empty() => {
+                Line::empty(place.name())
+            }
             Err(Failure::Import(error)) => Line::failed(place.name(), error.to_string()),
             Err(Failure::Adopt(AdoptError::Open(error))) => {
                 Line::failed(place.name(), cannot_open(&error))

@@ -48,6 +48,16 @@ impl Place {
     pub(super) fn is_missing(&self) -> bool {
         matches!(self.path.join("cur").try_exists(), Ok(false))
     }
+
+    /// Whether there is no message in it. What cannot be read counts as mail.
+    pub(super) fn is_empty(&self) -> bool {
+        ["new", "cur"].iter().all(|name| match fs::read_dir(self.path.join(name)) {
+            Ok(mut entries) => entries.all(|entry| {
+                entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(b"."))
+            }),
+            Err(_) => false,
+        })
+    }
 }
 
 impl Places {

@@ -24,7 +24,7 @@ const TAIL: usize = 8;
 
 /// A running daemon. Dropping it ends it with all its processes and removes its directory.
 #[derive(Debug)]
-pub(super) struct Daemon {
+pub(in crate::bench) struct Daemon {
     name: &'static str,
     child: Child,
     /// Where the leader of its processes writes its number, if it is not the child itself.
@@ -56,7 +56,7 @@ impl Daemon {
     }
 
     /// The process from which all others of the daemon descend.
-    pub(super) fn pid(&self) -> u32 {
+    pub(in crate::bench) fn pid(&self) -> u32 {
         self.child.id()
     }
 

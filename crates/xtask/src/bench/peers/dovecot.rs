@@ -11,7 +11,6 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::PeersArgs;
 use super::daemon::{self, Daemon};
 use crate::bench::BenchError;
 use crate::bench::target::{Account, Demo};
@@ -20,15 +19,27 @@ const NAME: &str = "dovecot";
 /// On a real disk, as the demo's mail should be.
 const PLACE: &str = "/var/tmp";
 
+/// Where its accounts and its mail come from.
+#[derive(Clone, Debug)]
+pub(in crate::bench) struct Origin {
+    /// A demo's directory.
+    pub(in crate::bench) demo: PathBuf,
+    /// User id that it reads the copied mail as.
+    pub(in crate::bench) uid: u32,
+    /// Plain passwords instead of the demo's hashes.
+    pub(in crate::bench) plain: bool,
+}
+
 /// A POP3 server.
-pub(super) struct Pop3 {
-    pub(super) daemon: Daemon,
-    pub(super) pop3: SocketAddr,
-    pub(super) pop3s: SocketAddr,
+pub(in crate::bench) struct Pop3 {
+    pub(in crate::bench) daemon: Daemon,
+    pub(in crate::bench) pop3: SocketAddr,
+    pub(in crate::bench) pop3s: SocketAddr,
+    directory: PathBuf,
 }
 
 impl Pop3 {
-    pub(super) async fn start(args: &PeersArgs, demo: &Demo) -> Result<Self, BenchError> {
+    pub(in crate::bench) async fn start(args: &Origin, demo: &Demo) -> Result<Self, BenchError> {
         check_version()?;
         let directory = daemon::directory(NAME, Path::new(PLACE))?;
         let [pop3, pop3s] = daemon::free_ports()?;
@@ -36,9 +47,20 @@ impl Pop3 {
         let prepared = prepare(path, args, demo).and_then(|()| copy_mail(path, args, demo));
         prepared.map_err(BenchError::peer(NAME))?;
         let configuration = pop3_configuration(path, args.uid, pop3, pop3s);
+        let path = path.to_owned();
         let mut daemon = start(directory, &configuration)?;
         daemon.wait_until_it_listens(pop3).await?;
-        Ok(Self { daemon, pop3, pop3s })
+        Ok(Self { daemon, pop3, pop3s, directory: path })
+    }
+
+    /// Its Maildir of an account.
+    pub(in crate::bench) fn maildir(&self, login: &str) -> PathBuf {
+        self.directory.join("mail").join(login).join("Maildir")
+    }
+
+    /// The folders in which it keeps what it has learnt of an account's mail.
+    pub(in crate::bench) fn learnt(&self, login: &str) -> Vec<PathBuf> {
+        ["index", "control"].iter().map(|folder| self.directory.join(folder).join(login)).collect()
     }
 }
 
@@ -49,7 +71,7 @@ pub(super) struct Logins {
 }
 
 impl Logins {
-    pub(super) async fn start(args: &PeersArgs, demo: &Demo) -> Result<Self, BenchError> {
+    pub(super) async fn start(args: &Origin, demo: &Demo) -> Result<Self, BenchError> {
         check_version()?;
         let directory = daemon::directory(NAME, Path::new(PLACE))?;
         let path = directory.path();
@@ -78,7 +100,7 @@ fn check_version() -> Result<(), BenchError> {
     Err(BenchError::Peer { name: NAME, why: "the configuration written here is for 2.3".into() })
 }
 
-fn prepare(directory: &Path, args: &PeersArgs, demo: &Demo) -> io::Result<()> {
+fn prepare(directory: &Path, args: &Origin, demo: &Demo) -> io::Result<()> {
     for folder in ["run", "state"] {
         fs::create_dir(directory.join(folder))?;
     }
@@ -89,7 +111,7 @@ fn prepare(directory: &Path, args: &PeersArgs, demo: &Demo) -> io::Result<()> {
     fs::write(directory.join("users"), passwords(args, demo)?)
 }
 
-fn copy_mail(directory: &Path, args: &PeersArgs, demo: &Demo) -> io::Result<()> {
+fn copy_mail(directory: &Path, args: &Origin, demo: &Demo) -> io::Result<()> {
     for folder in ["mail", "index", "control"] {
         fs::create_dir(directory.join(folder))?;
         chown(directory.join(folder), Some(args.uid), Some(args.uid))?;
@@ -103,7 +125,7 @@ fn copy_mail(directory: &Path, args: &PeersArgs, demo: &Demo) -> io::Result<()> 
 }
 
 /// A passwd-file of login and hash only.
-fn passwords(args: &PeersArgs, demo: &Demo) -> io::Result<String> {
+fn passwords(args: &Origin, demo: &Demo) -> io::Result<String> {
     if args.plain {
         let line = |account: &Account| format!("{}:{{PLAIN}}{}\n", account.login, account.password);
         return Ok(demo.accounts.iter().map(|account| line(&account.account)).collect());

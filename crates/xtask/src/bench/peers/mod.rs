@@ -12,7 +12,7 @@
 //! [`FLOW`] shows both parts with one demo.
 
 mod daemon;
-mod dovecot;
+pub(super) mod dovecot;
 mod pop3;
 mod postfix;
 mod submission;
@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::dovecot::Origin;
 use super::BenchError;
 use super::target::Demo;
 
@@ -76,13 +77,30 @@ pub struct PeersArgs {
 }
 
 pub(super) async fn run(args: &PeersArgs) -> Result<bool, BenchError> {
-    if !rustix::process::getuid().is_root() {
-        return Err(BenchError::Usage("the peers must be started by root".into()));
+    must_be_root()?;
+    until_stopped(compare(args)).await
+}
+
+pub(super) fn must_be_root() -> Result<(), BenchError> {
+    if rustix::process::getuid().is_root() {
+        return Ok(());
     }
-    // Whoever ends this program early leaves no daemons behind: they end with their values.
+    Err(BenchError::Usage("the peers must be started by root".into()))
+}
+
+/// Whoever ends this program early leaves no daemons behind: they end with their values.
+pub(super) async fn until_stopped(
+    work: impl Future<Output = Result<bool, BenchError>>,
+) -> Result<bool, BenchError> {
     tokio::select! {
-        done = compare(args) => done,
+        done = work => done,
         stopped = stopped() => stopped,
+    }
+}
+
+impl PeersArgs {
+    fn origin(&self) -> Origin {
+        Origin { demo: self.demo.clone(), uid: self.uid, plain: self.plain }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::bench::{BenchError, pop3, print_json};
 
 /// Logins, then fetching all mail, each in clear and under TLS.
 pub(super) async fn compare(args: &PeersArgs, demo: &Demo) -> Result<bool, BenchError> {
-    let dovecot = Pop3::start(args, demo).await?;
+    let dovecot = Pop3::start(&args.origin(), demo).await?;
     let mut good = true;
     for (what, fetch) in [("login", false), ("fetch", true)] {
         for (tls, addr) in [(Tls::None, dovecot.pop3), (Tls::Implicit, dovecot.pop3s)] {

@@ -40,7 +40,7 @@ pub(super) async fn compare(
 ) -> Result<bool, BenchError> {
     let counts = Arc::new(Counts::default());
     sink::listen(sink, Arc::clone(&counts), Duration::ZERO).await?;
-    let logins = Logins::start(args, demo).await?;
+    let logins = Logins::start(&args.origin(), demo).await?;
     let postfix = Postfix::start(&args.demo, logins, sink).await?;
     let sides = Sides { args, demo, postfix, counts };
     for side in [Side::Ours, Side::Theirs] {
