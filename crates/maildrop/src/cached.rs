@@ -133,6 +133,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_at_hand_is_opened_where_system_and_disk_allow_it() {
+        let (_directory, root) = maildir();
+        put(&root, "cur/1.a");
+        let cache = Cache::of(&root);
+        let opened = cache.open(&root, Place::Cur, b"1.a");
+        if !cache.0.load(Ordering::Relaxed) {
+            // Another kind of disk, or an older kernel: all goes the other way.
+            assert!(opened.is_none());
+            return;
+        }
+        let (file, stat) = opened.unwrap();
+        assert_eq!(stat.st_size, 2);
+        let flags = rustix::io::fcntl_getfd(&file).unwrap();
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        assert!(cache.open(&root, Place::New, b"1.a").is_none());
+    }
+
+    #[test]
+    fn disks_of_other_machines_are_never_tried() {
+        let root = Root::open(Path::new("/proc"), false).unwrap();
+        assert!(!Cache::of(&root).0.load(Ordering::Relaxed));
+    }
+
+    #[test]
     fn a_directory_that_is_a_link_is_not_entered() {
         let (directory, root) = maildir();
         let cache = Cache(Arc::new(AtomicBool::new(true)));

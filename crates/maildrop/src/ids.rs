@@ -81,14 +81,6 @@ pub(crate) fn settle(
     }
 }
 
-/// The ids that new messages would get, for one who only looks.
-pub(crate) fn foretell(format: &UidlFormat, book: &Book, snapshot: &mut Snapshot) {
-    if let (UidlFormat::Template(template), Some(counters)) = (format, book.counters) {
-        let fresh = indexes(snapshot, |entry| !entry.is_served());
-        assign(template, counters, snapshot, &fresh);
-    }
-}
-
 fn indexes(snapshot: &Snapshot, wanted: impl Fn(&Entry) -> bool) -> Vec<usize> {
     let entries = snapshot.entries().iter().enumerate();
     entries.filter(|(_, entry)| wanted(entry)).map(|(index, _)| index).collect()

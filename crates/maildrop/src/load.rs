@@ -69,8 +69,7 @@ pub(crate) fn load(
     let mut found = scan(root, lock, options, recall.known(), false, &mut report)?;
     recall.heal |= found.mixed && recall.record.is_some();
     let Some(lock) = lock else {
-        let (book, Found { mut snapshot, validity, .. }) = (recall.book, found);
-        ids::foretell(&options.uidl_format, &book, &mut snapshot);
+        let (book, Found { snapshot, validity, .. }) = (recall.book, found);
         return Ok(Loaded { snapshot, validity, book, file: None, frozen: false, report });
     };
     let (book, frozen) = settle(root, lock, options, &recall, &mut found, &mut report);

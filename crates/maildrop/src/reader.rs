@@ -129,3 +129,91 @@ impl io::Read for MessageReader {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::sync::atomic::AtomicBool;
+
+    const MESSAGE: usize = 300_000;
+
+    fn reader(path: &std::path::Path, size: u64, cached: bool) -> MessageReader {
+        let file = std::fs::File::open(path).unwrap().into();
+        MessageReader::new(file, size, 0, 0, Arc::default(), Arc::new(AtomicBool::new(cached)))
+    }
+
+    fn message() -> (tempfile::NamedTempFile, Vec<u8>) {
+        let octets: Vec<u8> = (0..MESSAGE).map(|n| (n * 7 % 251) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, &octets).unwrap();
+        (file, octets)
+    }
+
+    #[test]
+    fn both_ways_by_turns_give_the_message_once() {
+        let (file, octets) = message();
+        for (pattern, size) in [(0b1_u32, 70_000), (0b01, 1), (0b0110, 8191), (0b0, 1 << 20)] {
+            let mut reader = reader(file.path(), MESSAGE as u64, true);
+            let (mut got, mut block) = (Vec::new(), vec![0; size]);
+            for turn in 0.. {
+                let cached = pattern >> (turn % 4) & 1 == 1;
+                let read = match cached.then(|| reader.read_cached(&mut block)).flatten() {
+                    Some(read) => read,
+                    None => reader.read(&mut block).unwrap(),
+                };
+                if read == 0 {
+                    break;
+                }
+                got.extend_from_slice(&block[..read]);
+                assert_eq!(reader.left(), (MESSAGE - got.len()) as u64);
+                // Octet by octet is tried on the first ones only.
+                block.resize(if got.len() > 5000 { size.max(50_000) } else { size }, 0);
+            }
+            assert!(got == octets, "{pattern:b} {size}");
+            assert_eq!(reader.read_cached(&mut block), Some(0));
+            assert_eq!(reader.read(&mut block).unwrap(), 0);
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_file_had_and_no_room_is_no_end() {
+        let (file, octets) = message();
+        let mut reader = reader(file.path(), 1000, true);
+        assert_eq!(reader.read_cached(&mut []), Some(0));
+        assert_eq!(reader.left(), 1000);
+        let mut got = Vec::new();
+        reader.read_to_end(&mut got).unwrap();
+        assert_eq!(got, octets[..1000]);
+    }
+
+    #[test]
+    fn a_way_that_is_closed_is_not_tried() {
+        let (file, octets) = message();
+        let mut reader = reader(file.path(), MESSAGE as u64, false);
+        let mut block = [0; 100];
+        assert_eq!(reader.read_cached(&mut block), None);
+        assert_eq!(reader.read(&mut block).unwrap(), 100);
+        assert_eq!(block, octets[..100]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_say_whether_it_waits_closes_the_way() {
+        // Its file system has no such reads.
+        let mut reader = reader("/proc/version".as_ref(), 6, true);
+        let mut block = [0; 6];
+        assert_eq!(reader.read_cached(&mut block), None);
+        assert!(!reader.cache.load(Ordering::Relaxed));
+        assert_eq!((reader.read(&mut block).unwrap(), &block), (6, b"Linux "));
+    }
+
+    #[test]
+    fn only_another_size_is_a_correction_and_it_is_told_once() {
+        let (file, _) = message();
+        let mut reader = reader(file.path(), MESSAGE as u64, true);
+        reader.note_octets(0);
+        reader.note_octets(7);
+        reader.note_octets(7);
+        assert_eq!(*reader.corrections.lock().unwrap(), [(0, 7)]);
+    }
+}

@@ -34,7 +34,8 @@ pub struct Summary {
 }
 
 /// Looks at the Maildir at `path` without lock and without changing anything: a session may be
-/// going on meanwhile. It shows what that session or the next one sees.
+/// going on meanwhile. It shows what that session or the next one sees, but that messages no
+/// session has seen yet are shown with their file names as ids, even where counters will be used.
 ///
 /// # Errors
 /// [`OpenError::Unavailable`] if it is missing or cannot be read, [`OpenError::TooMany`].

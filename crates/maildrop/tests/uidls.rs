@@ -310,7 +310,7 @@ fn a_link_in_the_place_of_the_record_is_not_followed() {
 }
 
 #[test]
-fn a_summary_foretells_and_writes_nothing() {
+fn a_summary_writes_nothing() {
     let maildir = counted(5);
     maildir.put("new/1.a", "a\n");
     let before = fs::read(record(&maildir)).unwrap();

@@ -6,6 +6,7 @@
 //! A [`Drain`] tells the sessions that the daemon wants to stop.
 
 mod buffers;
+mod client;
 mod config;
 mod connection;
 mod drain;
@@ -21,6 +22,7 @@ mod stream;
 mod tls;
 
 pub use buffers::{Buffer, BufferPool};
+pub use client::{PeerName, TlsClient, Trust};
 pub use config::{ListenConfig, NamedCertificate, TlsConfig, TlsMode};
 pub use connection::Connection;
 pub use drain::{Drain, DrainTrigger};

@@ -231,3 +231,51 @@ fn a_top_knows_whether_the_blank_line_has_come() {
         }
     }
 }
+
+/// The whole answer, octet by octet.
+fn naive(stored: &[u8]) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for line in canonical(stored).split_inclusive(|&octet| octet == b'\n') {
+        if line.starts_with(b".") {
+            wire.push(b'.');
+        }
+        wire.extend_from_slice(line);
+    }
+    wire.extend_from_slice(b".\r\n");
+    wire
+}
+
+#[test]
+fn cut_at_any_two_places_it_is_the_same_answer() {
+    let stored = b"..a\r\n.\n\n.\r.\r\n\r\r\n.b.\n.\r\n\0.\n.";
+    let wire = naive(stored);
+    for first in 0..=stored.len() {
+        for second in first..=stored.len() {
+            let pieces = [&stored[..first], &stored[first..second], &stored[second..]];
+            let (got, octets) = stuff(&pieces);
+            assert_eq!(got, wire, "cut at {first} and {second}");
+            assert_eq!(octets, measure(stored));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Blocks as a daemon reads them, with much that changes around their ends.
+    #[test]
+    fn large_messages_in_large_blocks(
+        pieces in prop::collection::vec((octets(), 0_usize..9000), 1..24),
+        block in prop::sample::select(vec![4096_usize, 65_536, 65_537, 131_072]),
+    ) {
+        let mut stored = Vec::new();
+        for (octets, filling) in &pieces {
+            stored.extend_from_slice(octets);
+            stored.resize(stored.len() + filling, b'x');
+        }
+        let blocks: Vec<&[u8]> = stored.chunks(block).collect();
+        let (got, octets) = stuff(&blocks);
+        prop_assert!(got == naive(&stored));
+        prop_assert_eq!(octets, measure(&stored));
+    }
+}

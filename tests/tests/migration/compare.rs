@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use lastpost_tests::{House, Plan};
 
-use crate::kit::{HERE, LOGIN, accounts_file, copy, expect, json, letter, listing, message};
+use crate::kit::{
+    HERE, LOGIN, accounts_file, copy, expect, json, letter, listing, maildrop_with_input, message,
+};
 
 /// Two houses with the same mail.
 fn twins() -> (House, House) {
@@ -94,7 +96,7 @@ fn every_difference_is_told() {
     let all = arguments(&old, &new, &["--insecure", "--sample", "50"]);
     let (out, err) = expect(&new, &strs(&all), 1);
     for expected in [
-        "1 messages would be downloaded again (from message @ on, id 1732400003.other.mx)",
+        "1 messages would be downloaded again (from message 3 on, id 1732400003.other.mx)",
         "1 messages are not on the new server under their ids (from message 3 of the old one on",
         "order differs from message 1 on",
         "sizes differ for 1 messages (from message 9 on: ",
@@ -140,6 +142,22 @@ fn accounts_come_from_a_file_with_care() {
     let (out, err) = expect(&new, &strs(&all), 1);
     assert!(err.contains("accounts.tsv:1: no TAB"), "{err}");
     assert!(!format!("{out}{err}").contains("secret-without-tab"));
+}
+
+#[test]
+fn accounts_may_come_from_a_pipe() {
+    let (old, new) = twins();
+    let mut all = arguments(&old, &new, &["--insecure", "--json"]);
+    let file = all.iter_mut().find(|argument| argument.ends_with("accounts.tsv")).unwrap();
+    let accounts = fs::read(&*file).unwrap();
+    *file = "-".to_owned();
+    let output = maildrop_with_input(&new, &strs(&all), &accounts);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told["accounts"], &told["differ"], &told["failed"]),
+        (&1.into(), &0.into(), &0.into())
+    );
 }
 
 #[test]

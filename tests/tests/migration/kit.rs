@@ -1,10 +1,11 @@
 //! A house, the command line, and Maildirs that another server has used.
 
 use std::fs;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use lastpost_tests::House;
 
@@ -14,14 +15,25 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_lastpost-under-test");
 
 /// Runs `lastpost maildrop …` with the house's configuration.
 pub(crate) fn maildrop(house: &House, arguments: &[&str]) -> Output {
-    Command::new(PROGRAM)
+    maildrop_with_input(house, arguments, b"")
+}
+
+/// The same with something on its standard input, which ends behind it.
+pub(crate) fn maildrop_with_input(house: &House, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(PROGRAM)
         .env("LASTPOST_PROGRAM", "lastpost")
         .arg("--config")
         .arg(house.path("lastpost.toml"))
         .arg("maildrop")
         .args(arguments)
-        .output()
-        .unwrap()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not read it is gone by then.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
 }
 
 /// The same, which must have this exit status; both outputs.

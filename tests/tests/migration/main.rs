@@ -6,6 +6,7 @@ mod compare;
 mod courier;
 mod dovecot;
 mod dovecot_server;
+mod guide;
 mod in_use;
 mod kit;
 mod names;

@@ -49,10 +49,15 @@ fn root_leaves_other_users_maildirs_alone() {
     }
     let path_text = path.to_str().unwrap();
     let arguments = ["import-uidl", "--from", "dovecot", "--path", path_text];
-    let (out, _) = expect(&house, &arguments, 1);
-    assert!(out.contains("run this as the daemon's user"), "{out}");
-    assert!(!path.join("lastpost-state").exists());
-    expect(&house, &[&arguments[..], &["--dry-run"]].concat(), 0);
+    let dry = [&arguments[..], &["--dry-run"]].concat();
+    let repair = ["repair", "--path", path_text];
+    for arguments in [&arguments[..], &dry, &repair] {
+        let (out, _) = expect(&house, arguments, 1);
+        assert!(out.contains("run this as the daemon's user"), "{out}");
+    }
+    for name in ["lastpost-state", "lastpost.lock", "lastpost-uidls"] {
+        assert!(!path.join(name).exists(), "{name}");
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::process::Command;
 use lastpost_tests::House;
 
 use crate::kit::{
-    AIKO, HERE, Way, assert_same_messages, attempt, files, folder, house, installed, left, letter,
-    letters, lf, said, write_private,
+    AIKO, HERE, Way, assert_same_messages, attempt, files, folder, house, house_with, installed,
+    left, letter, letters, lf, said, write_private,
 };
 
 /// Exit statuses (fetchmail(1)).
@@ -178,4 +178,19 @@ fn leaves_large_letters_and_flushes_old_ones() {
     assert_eq!(large, 1);
     assert_eq!(files(&house.path("fetched")).len(), letters().len() - large);
     assert_eq!(left(&house), letters().len());
+}
+
+/// LOGIN-DELAY is "come again" too, and no wrong password.
+#[test]
+fn a_login_that_comes_too_soon_is_lock_busy() {
+    if !installed("fetchmail") {
+        return;
+    }
+    let pop3 = "sessions_per_ip_max = 2000\n[pop3.maildrop]\nlogin_delay = \"60s\"\n";
+    let house = house_with(pop3);
+    status(&house, Way::Tls, "keep", FETCHED);
+    let log = status(&house, Way::Tls, "keep", LOCKED);
+    assert!(log.contains("[LOGIN-DELAY]"), "{log}");
+    house.clock().advance(std::time::Duration::from_secs(60));
+    status(&house, Way::Tls, "keep", NOTHING);
 }

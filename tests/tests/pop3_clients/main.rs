@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod apop;
 mod curl;
 mod fetchmail;
 mod getmail;

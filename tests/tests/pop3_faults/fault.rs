@@ -22,18 +22,29 @@ pub(crate) const SYNCS: &str = "fsync,fdatasync,syncfs";
 /// Whether faults can be injected here. Where they must be (`LASTPOST_REQUIRE_CLIENTS`), a
 /// missing `strace` fails the test; elsewhere the test says that it was skipped.
 pub(crate) fn possible() -> bool {
-    let traced = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).output();
-    let why = match traced {
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => {
-            let required = std::env::var_os("LASTPOST_REQUIRE_CLIENTS").is_some();
-            assert!(!required, "strace is not installed: {error}");
-            error.to_string()
+    if let Err(error) = Command::new("strace").arg("--version").output() {
+        let required = std::env::var_os("LASTPOST_REQUIRE_CLIENTS").is_some();
+        assert!(!required, "strace is not installed: {error}");
+        eprintln!("skipped: strace is not installed: {error}");
+        return false;
+    }
+    // Some systems let nobody look into a process that is not a child of his own.
+    let directory = tempfile::tempdir().unwrap();
+    let mut patient = Command::new("sleep").arg("60").spawn().unwrap();
+    let attached = Strace::attach(patient.id(), directory.path(), &[]);
+    let possible = match attached {
+        Ok(strace) => {
+            drop(strace);
+            true
+        }
+        Err(why) => {
+            eprintln!("skipped: strace may not be used: {why}");
+            false
         }
     };
-    eprintln!("skipped: strace cannot be used: {why}");
-    false
+    patient.kill().unwrap();
+    patient.wait().unwrap();
+    possible
 }
 
 /// What is to fail.
@@ -65,38 +76,23 @@ pub(crate) fn names(maildir: &Path, place: &str, name: &str) -> Vec<PathBuf> {
 }
 
 /// Faults that are being injected; they end with this value.
-pub(crate) struct Fault {
-    strace: Child,
-    trace: PathBuf,
-}
+pub(crate) struct Fault(Strace);
 
 impl Fault {
     /// Attaches to the daemon; when this returns, the calls fail.
     pub(crate) fn inject(shop: &Shop, plan: &Plan) -> Self {
-        let directory = shop.site.installation().directory();
-        let (trace, errors) = (directory.join("trace"), directory.join("trace.errors"));
         let Plan { calls, error, when, paths } = plan;
-        let mut command = Command::new("strace");
-        command.args(["-f", "-p", &shop.daemon().id().to_string(), "-o"]).arg(&trace);
-        command.args(["-e", &format!("trace={calls}")]);
-        command.args(["-e", &format!("inject={calls}:error={error}:when={when}")]);
-        for path in paths {
-            command.args([OsString::from("-P"), path.into()]);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let mut strace = command.stderr(File::create(&errors).unwrap()).spawn().unwrap();
-        eventually(PATIENCE, "strace to attach", || {
-            let said = fs::read_to_string(&errors).unwrap();
-            assert!(strace.try_wait().unwrap().is_none(), "strace has ended: {said}");
-            said.contains(" attached")
-        });
-        Self { strace, trace }
+        let mut what: Vec<OsString> = vec!["-e".into(), format!("trace={calls}").into()];
+        what.extend(["-e".into(), format!("inject={calls}:error={error}:when={when}").into()]);
+        what.extend(paths.iter().flat_map(|path| ["-P".into(), path.into()]));
+        let directory = shop.site.installation().directory();
+        Self(Strace::attach(shop.daemon().id(), directory, &what).unwrap())
     }
 
     /// Lets the daemon go; the calls that failed, as `strace` shows them.
     pub(crate) fn lift(mut self) -> Vec<String> {
-        self.detach();
-        let trace = fs::read_to_string(&self.trace).unwrap();
+        self.0.detach();
+        let trace = fs::read_to_string(&self.0.trace).unwrap();
         trace.lines().filter(|line| line.ends_with("(INJECTED)")).map(str::to_owned).collect()
     }
 
@@ -107,18 +103,43 @@ impl Fault {
         assert!(!hits.is_empty(), "no call has failed");
         hits.len()
     }
+}
+
+/// A running `strace`.
+struct Strace {
+    child: Child,
+    trace: PathBuf,
+}
+
+impl Strace {
+    /// Attaches to a process and all its threads; what went wrong if that is not allowed.
+    fn attach(pid: u32, directory: &Path, what: &[OsString]) -> Result<Self, String> {
+        let (trace, errors) = (directory.join("trace"), directory.join("trace.errors"));
+        let mut command = Command::new("strace");
+        command.args(["-f", "-p", &pid.to_string(), "-o"]).arg(&trace).args(what);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(File::create(&errors).unwrap()).spawn().unwrap();
+        let mut said = String::new();
+        let mut ended = false;
+        eventually(PATIENCE, "strace to attach", || {
+            ended = child.try_wait().unwrap().is_some();
+            said = fs::read_to_string(&errors).unwrap();
+            ended || said.contains(" attached")
+        });
+        if ended { Err(said.trim().to_owned()) } else { Ok(Self { child, trace }) }
+    }
 
     fn detach(&mut self) {
-        // Only when it is asked to end does it let go of the daemon first.
-        if matches!(self.strace.try_wait(), Ok(None)) {
-            let asked = Command::new("kill").arg(self.strace.id().to_string()).status();
-            assert!(asked.unwrap().success() || self.strace.try_wait().unwrap().is_some());
-            let _ = self.strace.wait();
+        // Only when it is asked to end does it let go of the process first.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+            assert!(asked.unwrap().success() || self.child.try_wait().unwrap().is_some());
+            let _ = self.child.wait();
         }
     }
 }
 
-impl Drop for Fault {
+impl Drop for Strace {
     fn drop(&mut self) {
         self.detach();
     }

@@ -10,5 +10,6 @@ mod killed;
 mod kit;
 mod leaving;
 mod reading;
+mod record;
 mod remembering;
 mod state;

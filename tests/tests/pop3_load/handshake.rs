@@ -18,7 +18,7 @@ const SLACK: u64 = 16 << 20;
 /// Goes away at another point each time: with a farewell or by a reset, before the first octet,
 /// within the first message, behind it, or with the server's answer in hand.
 fn abort(shop: &Shop, hello: &[u8], number: usize) {
-    let by_command = number % 3 == 0;
+    let by_command = number.is_multiple_of(3);
     let to = shop.address(!by_command);
     let mut visitor = Visitor::Clear(socket(to, HERE, None).unwrap());
     if by_command {
@@ -42,7 +42,7 @@ fn abort(shop: &Shop, hello: &[u8], number: usize) {
             drop(socket.write_all(&[number as u8; 32]));
         }
     }
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         SockRef::from(visitor.socket()).set_linger(Some(Duration::ZERO)).unwrap();
     }
 }

@@ -41,6 +41,9 @@ fn is_closed(mut socket: &TcpStream) -> bool {
     false
 }
 
+/// Comes to where the octets begin to trickle, and says which.
+type Begin<'a> = Box<dyn FnOnce() -> (Visitor, Vec<u8>) + Send + 'a>;
+
 fn greeted(shop: &Shop, tls: bool) -> Visitor {
     Visitor::greeted(socket(shop.address(tls), HERE, None).unwrap(), tls)
 }
@@ -60,7 +63,7 @@ fn an_octet_a_second_is_ended_by_the_login_timeout() {
     let before = descriptors(&shop);
     let hello = client_hello();
     thread::scope(|scope| {
-        let ways: [(&str, Box<dyn FnOnce() -> (Visitor, Vec<u8>) + Send>); 4] = [
+        let ways: [(&str, Begin<'_>); 4] = [
             ("in clear", Box::new(|| (greeted(&shop, false), vec![b'N']))),
             ("whole commands", Box::new(|| (greeted(&shop, false), b"CAPA\r\n".to_vec()))),
             ("under TLS", Box::new(|| (greeted(&shop, true), vec![b'N']))),

@@ -13,7 +13,6 @@ mod octets;
 mod server;
 mod session;
 mod side;
-mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +25,6 @@ use tokio::time::timeout;
 pub(crate) use accounts::{Account, read_accounts};
 pub(crate) use finding::Finding;
 pub(crate) use server::{Address, Security, Server};
-pub(crate) use tls::{Trust, connector};
 
 use finding::judge;
 use octets::compare_message;

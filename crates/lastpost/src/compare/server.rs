@@ -2,8 +2,7 @@
 
 use std::str::FromStr;
 
-use rustls_pki_types::ServerName;
-use tokio_rustls::TlsConnector;
+use netio::{PeerName, TlsClient};
 
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +64,7 @@ impl FromStr for Address {
             None => rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port))),
         };
         let port = port.map(|port| port.parse().ok().filter(|&port| port > 0).ok_or_else(wrong));
-        if host.is_empty() || host.contains('/') || ServerName::try_from(host).is_err() {
+        if host.is_empty() || host.contains('/') || PeerName::parse(host).is_none() {
             return Err(wrong());
         }
         Ok(Self { host: host.to_owned(), port: port.transpose()?, security })
@@ -78,9 +77,9 @@ pub(crate) struct Server {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) security: Security,
-    pub(super) connector: TlsConnector,
+    pub(super) tls: TlsClient,
     /// The name that its certificate must have.
-    pub(super) name: ServerName<'static>,
+    pub(super) name: PeerName,
 }
 
 impl Address {
@@ -104,15 +103,15 @@ impl Server {
     pub(crate) fn new(
         address: &Address,
         security: Option<Security>,
-        connector: TlsConnector,
+        tls: TlsClient,
         name: Option<&str>,
     ) -> Result<Self, String> {
         let security = address.security(security);
-        let name = name.unwrap_or(&address.host).to_owned();
-        let name = ServerName::try_from(name.clone())
-            .map_err(|_| format!("{name:?} is no name that a certificate can have"))?;
+        let name = name.unwrap_or(&address.host);
+        let name = PeerName::parse(name)
+            .ok_or_else(|| format!("{name:?} is no name that a certificate can have"))?;
         let port = address.port.unwrap_or_else(|| security.port());
-        Ok(Self { host: address.host.clone(), port, security, connector, name })
+        Ok(Self { host: address.host.clone(), port, security, tls, name })
     }
 }
 

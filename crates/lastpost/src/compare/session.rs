@@ -111,7 +111,7 @@ impl Session {
     async fn start_tls(&mut self, server: &Server) -> Result<(), Failure> {
         let nothing: Box<dyn Stream> = Box::new(tokio::io::empty());
         let clear = std::mem::replace(&mut self.stream, nothing);
-        let handshake = server.connector.connect(server.name.clone(), clear);
+        let handshake = server.tls.connect(&server.name, clear);
         let stream = timeout(self.patience, handshake)
             .await
             .map_err(|_| self.failure("no TLS handshake in time"))?

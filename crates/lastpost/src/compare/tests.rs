@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use netio::{TlsClient, Trust};
 use pop3_proto::client::DropListing;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -132,7 +133,7 @@ const GOOD: Answers = &[
 ];
 
 async fn between(old: u16, new: u16) -> Compared {
-    let trust = connector(&Trust::Anybody).unwrap();
+    let trust = TlsClient::new(&Trust::Anybody, &[]).unwrap();
     let server = |port: u16| {
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         Server::new(&address, Some(Security::Cleartext), trust.clone(), None).unwrap()
@@ -209,7 +210,7 @@ async fn servers_that_misbehave_are_named() {
 async fn a_server_that_says_nothing_is_given_up() {
     let good = server(GOOD).await;
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let trust = connector(&Trust::Anybody).unwrap();
+    let trust = TlsClient::new(&Trust::Anybody, &[]).unwrap();
     let at = |port: u16, security| {
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         Server::new(&address, Some(security), trust.clone(), None).unwrap()

@@ -9,14 +9,17 @@ use std::io::{self, Read as _};
 
 use maildrop::{MessageReader, RetrieveError};
 use netio::Buffer;
-use pop3_proto::{Body, MessageRefusal, Part, PendingMessage, Progress, REPLY_BLOCK, Session};
+use pop3_proto::{Body, MessageRefusal, Part, PendingMessage, Progress, Session};
 
 use super::ending::Ending;
 use super::{Next, Visit};
 use crate::held::Held;
 
-/// Octets read at a time.
+/// Octets read at a time: what is read should still be in the processor's cache when it is put
+/// into wire form.
 const BLOCK: usize = 64 * 1024;
+/// So much of a message, or more by one block, is sent at a time.
+const SEND: usize = 2 * BLOCK;
 /// Each time so much of a message is sent, other sessions have their turn, however fast its
 /// client is.
 const STRETCH: usize = 256 * 1024;
@@ -241,7 +244,7 @@ fn refuse(pending: PendingMessage<Held>, error: RetrieveError, out: &mut Vec<u8>
 impl Half {
     /// Puts blocks into wire form as long as there is room.
     fn go_on(mut self, patience: Patience, stored: &mut [u8], out: &mut Vec<u8>) -> Outcome {
-        while out.len() < REPLY_BLOCK {
+        while out.len() < SEND {
             match read(&mut self.reader, patience, stored) {
                 Some(Ok(read)) => {
                     let block = stored.get(..read).unwrap_or_default();

@@ -94,6 +94,10 @@ impl Setup {
             .enable_all()
             .build()
             .unwrap();
+        self.start_on(runtime)
+    }
+
+    pub(crate) fn start_on(self, runtime: Runtime) -> Daemon {
         let (tls, certificate) = certificate(self.path());
         let (pop3d, trigger, addresses) = runtime.block_on(async {
             let accounts = Directory::from_accounts(self.accounts, None).unwrap();

@@ -4,6 +4,7 @@
 
 mod apop;
 mod autologout;
+mod blocks;
 mod delay;
 mod dialogues;
 mod hostile;

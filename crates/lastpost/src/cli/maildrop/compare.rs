@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use netio::{TlsClient, Trust};
 use serde::Serialize;
 
 use super::crowd::progress;
 use crate::cli::output::table;
 use crate::cli::{CliError, CommonArgs};
-use crate::compare::{
-    Address, Compared, Plan, Security, Server, Trust, compare, connector, read_accounts,
-};
+use crate::compare::{Address, Compared, Plan, Security, Server, compare, read_accounts};
 
 /// Which servers and accounts.
 #[derive(Debug, Args)]
@@ -115,9 +114,9 @@ impl CompareArgs {
             (None, false) if clear(&self.old) && clear(&self.new) => Trust::Anybody,
             (None, false) => Trust::System,
         };
-        let connector = connector(&trust).map_err(CliError::Failed)?;
+        let tls = TlsClient::new(&trust, &[b"pop3"]).map_err(CliError::failed)?;
         let server = |address: &Address| {
-            Server::new(address, security, connector.clone(), self.tls_name.as_deref())
+            Server::new(address, security, tls.clone(), self.tls_name.as_deref())
                 .map_err(CliError::Usage)
         };
         Ok(Plan {

@@ -131,9 +131,8 @@ impl ImportArgs {
         if place.login.is_some() && place.is_missing() {
             return Line::empty(place.name());
         }
-        if !self.dry_run
-            && let Some(problem) = wrong_user(&place.path)
-        {
+        // A dry run takes the lock too, and a lock file of root's would stay.
+        if let Some(problem) = wrong_user(&place.path) {
             return Line::failed(place.name(), problem);
         }
         let in_use = |error: &Failure| {
