@@ -50,10 +50,10 @@ mod cached;
 mod delivery;
 mod error;
 mod ids;
+pub mod import;
 #[cfg(feature = "internals")]
 #[doc(hidden)]
 pub mod internals;
-pub mod import;
 mod listing;
 mod load;
 mod lock;

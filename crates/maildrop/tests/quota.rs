@@ -1,6 +1,9 @@
 //! Limits of a Maildir: what may come in, what is written down, and files that others wrote.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
-#![allow(clippy::disallowed_methods, reason = "the age of a file is measured by the system's clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the age of a file is measured by the system's clock"
+)]
 
 mod kit;
 

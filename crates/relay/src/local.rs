@@ -60,10 +60,10 @@ impl LocalDelivery for LocalAccounts {
         }
         match self.directory.local_mailbox(recipient) {
             Some(account) => {
-                let quota = account.policy().quota.map(|auth::Quota { octets, messages }| Quota {
-                    octets,
-                    messages,
-                });
+                let quota = account
+                    .policy()
+                    .quota
+                    .map(|auth::Quota { octets, messages }| Quota { octets, messages });
                 Destination::Maildir(Place { maildir: account.maildir().to_owned(), quota })
             }
             None => Destination::Unknown,
