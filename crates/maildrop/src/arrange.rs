@@ -134,20 +134,32 @@ fn by_record(
         .iter()
         .flat_map(|state| state.entries().iter().map(|entry| (state.base(entry), (*state, entry))))
         .collect();
+    let lost = state.map(|state| lost(record, state)).unwrap_or_default();
     let mut taken = vec![false; files.ranked.len()];
-    for recorded in &record.rows {
-        let Some(index) = files.index_of(listing, &recorded.base) else { continue };
+    let mut place = |base: &[u8], uidl: Option<&[u8]>, recorded: bool| {
+        let Some(index) = files.index_of(listing, base) else { return };
         if let (Some(ranked), Some(taken @ false)) = (files.ranked.get(index), taken.get_mut(index))
         {
             *taken = true;
-            let own = (recorded.uidl != recorded.base).then(|| recorded.uidl.clone());
-            let mut row = Row::fresh(ranked.file, own);
-            row.recorded = true;
-            if let Some((_, entry)) = by_base.get(&*recorded.base) {
+            let mut row = Row::fresh(ranked.file, uidl.map(Into::into));
+            row.recorded = recorded;
+            if let Some((_, entry)) = by_base.get(base) {
                 row.remember(entry);
             }
             each(row);
         }
+    };
+    let behind = |anchor: Option<&[u8]>, place: &mut dyn FnMut(&[u8], Option<&[u8]>, bool)| {
+        for (state, entry) in lost.get(&anchor).into_iter().flatten() {
+            let own = (!state.has_plain_uidl(entry)).then(|| state.uidl(entry));
+            place(state.base(entry), own, false);
+        }
+    };
+    behind(None, &mut place);
+    for recorded in &record.rows {
+        let own = (recorded.uidl != recorded.base).then_some(&*recorded.uidl);
+        place(&recorded.base, own, true);
+        behind(Some(&recorded.base), &mut place);
     }
     let mut ids: HashSet<&[u8]> = record.rows.iter().map(|row| &*row.uidl).collect();
     ids.extend(by_base.values().filter(|(s, e)| !s.has_plain_uidl(e)).map(|(s, e)| s.uidl(e)));
@@ -168,6 +180,30 @@ fn by_record(
         }
         each(row);
     }
+}
+
+/// What a damaged record lost and the state kept, by the message of the record that it stood
+/// behind: it goes back to its place, not to the end.
+fn lost<'a>(
+    record: &'a Record,
+    state: &'a Snapshot,
+) -> HashMap<Option<&'a [u8]>, Vec<(&'a Snapshot, &'a Entry)>> {
+    let mut lost: HashMap<_, Vec<_>> = HashMap::new();
+    if record.damaged == 0 {
+        return lost;
+    }
+    let bases: HashSet<&[u8]> = record.rows.iter().map(|row| &*row.base).collect();
+    let ids: HashSet<&[u8]> = record.rows.iter().map(|row| &*row.uidl).collect();
+    let mut anchor = None;
+    for entry in state.entries() {
+        let base = state.base(entry);
+        if bases.contains(base) {
+            anchor = Some(base);
+        } else if entry.recorded && !ids.contains(state.uidl(entry)) {
+            lost.entry(anchor).or_default().push((state, entry));
+        }
+    }
+    lost
 }
 
 /// The messages without an id in the record, by time of delivery or else the place that the

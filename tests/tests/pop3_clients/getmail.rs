@@ -13,7 +13,9 @@ fn getmail(house: &House, way: Way, delete: bool) -> Command {
     let target = folder(house, "fetched");
     let take = house.path("take");
     let name = "\"$$-$(date +%s%N).eml\"";
-    let line = format!("#!/bin/sh\nexec cat > '{}'/{name}\n", target.display());
+    // It misses the end of a child that ends before it has begun to wait for it, and then waits
+    // for minutes.
+    let line = format!("#!/bin/sh\ncat > '{}'/{name} && sleep 0.3\n", target.display());
     write_private(&take, &line);
     let state = folder(house, "getmail");
     let kind = if way == Way::Tls { "SimplePOP3SSLRetriever" } else { "SimplePOP3Retriever" };

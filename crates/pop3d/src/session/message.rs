@@ -18,6 +18,8 @@ use crate::held::Held;
 /// Octets read at a time: what is read should still be in the processor's cache when it is put
 /// into wire form.
 const BLOCK: usize = 64 * 1024;
+/// The same for the first block of a `TOP`, which seldom wants more than a header.
+const TOP_BLOCK: usize = 8 * 1024;
 /// So much of a message, or more by one block, is sent at a time.
 const SEND: usize = 2 * BLOCK;
 /// Each time so much of a message is sent, other sessions have their turn, however fast its
@@ -79,6 +81,8 @@ impl Visit {
         let mut patience = Patience::None;
         let mut stretch = 0;
         loop {
+            // However many commands a client sends at once, and however small their replies are.
+            tokio::task::coop::consume_budget().await;
             let outcome = match patience {
                 Patience::None => work.run(part, patience, &mut out),
                 Patience::Disk => {
@@ -220,7 +224,11 @@ fn begin(
     stored: &mut [u8],
     out: &mut Vec<u8>,
 ) -> Outcome {
-    match read(&mut reader, patience, stored) {
+    let block = match part {
+        Part::Whole => &mut *stored,
+        Part::Top(_) => stored.get_mut(..TOP_BLOCK).unwrap_or_default(),
+    };
+    match read(&mut reader, patience, block) {
         Some(Ok(read)) => {
             let mut half = Half { reader, body: pending.accept(out), part };
             match half.push(stored.get(..read).unwrap_or_default(), out) {

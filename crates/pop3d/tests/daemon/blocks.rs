@@ -190,3 +190,25 @@ fn what_is_no_message_any_more_is_refused_and_nothing_hangs() {
     client.ask("RETR 3", "+OK 3 octets");
     assert_eq!(client.listing(), [b"c"]);
 }
+
+#[test]
+fn many_small_tops_of_a_large_message_at_once() {
+    const TOPS: usize = 20_000;
+    let body = [&b"\n"[..], &with_seams(4 * BLOCK, b"\n.")].concat();
+    let mut setup = Setup::aiko(&[&body]);
+    setup.account("bea", "secret");
+    let daemon = setup.start();
+    let mut greedy = daemon.logged_in("aiko", "secret");
+    let mut sender = greedy.socket.try_clone().unwrap();
+    let sending = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut sender, "TOP 1 0\r\n".repeat(TOPS).as_bytes()).unwrap();
+    });
+    let mut other = daemon.logged_in("bea", "secret");
+    other.ask("STAT", "+OK 0 0");
+    for _ in 0..TOPS {
+        greedy.expect("+OK");
+        assert_eq!(greedy.listing(), [b""]);
+    }
+    sending.join().unwrap();
+    assert_eq!(daemon.pop3d.statistics().tops, TOPS as u64);
+}
