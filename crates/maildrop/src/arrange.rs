@@ -182,13 +182,13 @@ fn by_record(
     }
 }
 
+/// Messages by the one they stood behind; `None`: the first ones.
+type Lost<'a> = HashMap<Option<&'a [u8]>, Vec<(&'a Snapshot, &'a Entry)>>;
+
 /// What a damaged record lost and the state kept, by the message of the record that it stood
 /// behind: it goes back to its place, not to the end.
-fn lost<'a>(
-    record: &'a Record,
-    state: &'a Snapshot,
-) -> HashMap<Option<&'a [u8]>, Vec<(&'a Snapshot, &'a Entry)>> {
-    let mut lost: HashMap<_, Vec<_>> = HashMap::new();
+fn lost<'a>(record: &'a Record, state: &'a Snapshot) -> Lost<'a> {
+    let mut lost = Lost::new();
     if record.damaged == 0 {
         return lost;
     }
