@@ -149,17 +149,16 @@ fn by_record(
             each(row);
         }
     };
-    let behind = |anchor: Option<&[u8]>, place: &mut dyn FnMut(&[u8], Option<&[u8]>, bool)| {
-        for (state, entry) in lost.get(&anchor).into_iter().flatten() {
+    let recorded = record.rows.iter().map(Some);
+    for recorded in std::iter::once(None).chain(recorded) {
+        if let Some(recorded) = recorded {
+            let own = (recorded.uidl != recorded.base).then_some(&*recorded.uidl);
+            place(&recorded.base, own, true);
+        }
+        for (state, entry) in lost.get(&recorded.map(|r| &*r.base)).into_iter().flatten() {
             let own = (!state.has_plain_uidl(entry)).then(|| state.uidl(entry));
             place(state.base(entry), own, false);
         }
-    };
-    behind(None, &mut place);
-    for recorded in &record.rows {
-        let own = (recorded.uidl != recorded.base).then_some(&*recorded.uidl);
-        place(&recorded.base, own, true);
-        behind(Some(&recorded.base), &mut place);
     }
     let mut ids: HashSet<&[u8]> = record.rows.iter().map(|row| &*row.uidl).collect();
     ids.extend(by_base.values().filter(|(s, e)| !s.has_plain_uidl(e)).map(|(s, e)| s.uidl(e)));

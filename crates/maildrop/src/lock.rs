@@ -1,9 +1,12 @@
 //! The exclusive lock of a maildrop (RFC 1939 section 4), released when it is dropped.
 //!
-//! Two `flock` locks are taken. The one on the file `lastpost.lock` works on network file
-//! systems and can be seen by other tools. The one on the directory itself needs no file to be
-//! made, so that it still holds on a full or read-only disk, and when somebody removes the file.
-//! Both are of this open alone: a second open in the same process is kept out as well.
+//! Two `flock` locks are taken. The one on the file `lastpost.lock` works on network file systems,
+//! and is where other tools can keep sessions out. The one on the directory itself needs no file
+//! to be made, so that it still holds on a full or read-only disk, and when somebody removes the
+//! file. Both are of this open alone: a second open in the same process is kept out as well.
+//!
+//! Where the directory's lock was to be had it is the only one held during the session: thousands
+//! of idle sessions would need a descriptor more each.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -21,8 +24,10 @@ const ATTEMPTS: u32 = 3;
 /// A lock that is held. It needs the [`Root`] it was taken of to live as long.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// `None` where the file cannot be made; the directory's lock holds alone then.
+    /// `None` where the file cannot be made, or is not needed any more; the directory's lock holds
+    /// alone then.
     file: Option<OwnedFd>,
+    by_directory: bool,
 }
 
 impl Lock {
@@ -37,7 +42,7 @@ impl Lock {
         for _ in 0..ATTEMPTS {
             let Some(file) = open(root)? else {
                 return if by_directory {
-                    Ok(Some(Self { file: None }))
+                    Ok(Some(Self { file: None, by_directory }))
                 } else {
                     Err(io::Error::new(io::ErrorKind::PermissionDenied, "no lock file"))
                 };
@@ -48,10 +53,17 @@ impl Lock {
                 Err(errno) => return Err(errno.into()),
             }
             if is_in_place(root, &file)? {
-                return Ok(Some(Self { file: Some(file) }));
+                return Ok(Some(Self { file: Some(file), by_directory }));
             }
         }
         Ok(None)
+    }
+
+    /// Gives up what the session can do without, once nothing more asks for the file's time.
+    pub(crate) fn reduce(&mut self) {
+        if self.by_directory {
+            self.file = None;
+        }
     }
 
     /// The time now by the clock that stamps this Maildir's directories, be it of this machine

@@ -72,11 +72,12 @@ impl Maildrop {
 
     fn open_once(path: &Path, options: &OpenOptions) -> Result<Self, OpenError> {
         let root = Root::open(path, options.create_missing)?;
-        let lock = Lock::take(&root)
+        let mut lock = Lock::take(&root)
             .map_err(|error| root.unavailable("locking", error))?
             .ok_or_else(|| OpenError::InUse { path: path.to_owned() })?;
         let Loaded { snapshot, validity, book, file, frozen, report } =
             load(&root, Some(&lock), options)?;
+        lock.reduce();
         Ok(Self {
             _lock: lock,
             cache: Cache::of(&root),
