@@ -8,8 +8,8 @@ use crate::measure::{descriptors, descriptors_max, memory, wait_for_descriptors}
 use crate::visitor::{HERE, Visitor, socket};
 
 const SESSIONS: usize = 10_000;
-/// A socket, a Maildir and its lock.
-const DESCRIPTORS_EACH: usize = 3;
+/// A socket and a Maildir.
+const DESCRIPTORS_EACH: usize = 2;
 const THREADS: usize = 8;
 /// The first ones pay for buffers, tables and threads.
 const FIRST: usize = 200;
