@@ -108,7 +108,7 @@ fn file(path: &Path) -> Result<RootCertStore, TlsError> {
     if roots.is_empty() { Err(failed("it has none".to_owned())) } else { Ok(roots) }
 }
 
-/// Takes any certificate whose key the other side has: for an operator who asked for it.
+/// Takes any certificate whose key the other side has.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

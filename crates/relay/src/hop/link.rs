@@ -53,7 +53,7 @@ impl Link {
         let Stream::Clear(stream) = self.stream else {
             return Err(io::Error::other("already under TLS"));
         };
-        let connect = handshake.connector.connect(handshake.name.clone(), stream);
+        let connect = handshake.client.connect(&handshake.name, stream);
         let stream = within(limit, "the TLS handshake", connect).await?;
         let stream = Stream::Secure(Box::new(stream));
         Ok(Self { stream, replies: ReplyReader::new(), buffer: self.buffer })
