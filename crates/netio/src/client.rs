@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
-use crate::TlsError;
+use crate::{TlsError, tls};
 
 /// Whom to believe who a server is.
 #[derive(Clone, Debug)]
@@ -98,8 +98,7 @@ fn system() -> Result<RootCertStore, TlsError> {
 
 fn file(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    let text =
-        std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
+    let text = tls::read(path)?;
     let failed = |reason: String| TlsError::NoCertificate { path: path.to_owned(), reason };
     for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|error| failed(error.to_string()))?;

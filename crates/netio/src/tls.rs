@@ -221,7 +221,8 @@ fn load_pair(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, TlsErr
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+/// The content of a PEM file, which has a bound.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |source| TlsError::Read { path: path.to_owned(), source };
     let octets = std::fs::metadata(path).map_err(failed)?.len();
     if octets > PEM_OCTETS_MAX {

@@ -126,20 +126,20 @@ impl<M: Messages> Body<M> {
     }
 
     /// Ends the answer; also says how many octets of the message it held, as RFC 1939 section
-    /// 11 counts them. To be called only if the stored message was read to its end, or
+    /// 11 counts them, `None` if the message was refused (`[UTF8]`). To be called only if the stored message was read to its end, or
     /// [`Progress::Complete`] was returned.
-    pub fn finish(mut self, out: &mut Vec<u8>) -> (Session<M>, u64) {
+    pub fn finish(mut self, out: &mut Vec<u8>) -> (Session<M>, Option<u64>) {
         if let Answer::Open(gate) = &mut self.answer {
             // All of it is header.
             let held = core::mem::take(&mut gate.held);
             self.release(&held, out);
         }
         let octets = match (&self.answer, &mut self.stuffer) {
-            (Answer::Refused, _) => 0,
+            (Answer::Refused, _) => None,
             (_, Stuffer::Whole(stuffer)) => {
                 stuffer.finish(out);
                 self.transaction.mark_retrieved(self.index);
-                stuffer.wire_octets()
+                Some(stuffer.wire_octets())
             }
             (_, Stuffer::Top(stuffer)) => {
                 // Quirk::EndOfHeaders: one line end closes the last header, the next is it.
@@ -147,7 +147,7 @@ impl<M: Messages> Body<M> {
                     stuffer.stuff(b"\r\n", out);
                 }
                 stuffer.finish(out);
-                stuffer.wire_octets()
+                Some(stuffer.wire_octets())
             }
         };
         (Session::new(self.link, State::Transaction(self.transaction)), octets)

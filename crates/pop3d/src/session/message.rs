@@ -56,8 +56,8 @@ struct Half {
 
 /// What a piece of work on a message came to.
 enum Outcome {
-    /// The answer is complete.
-    Done(Session<Held>, u64),
+    /// The answer is complete. `None`: the protocol refused the message after a look at it.
+    Done(Session<Held>, Option<u64>),
     /// There is more to read once the client has taken this.
     Partly(Half),
     /// The rest cannot be done without waiting for a disk.
@@ -101,7 +101,9 @@ impl Visit {
                     continue;
                 }
                 Outcome::Done(session, octets) => {
-                    self.count(part, octets);
+                    if let Some(octets) = octets {
+                        self.count(part, octets);
+                    }
                     return Ok((session, out));
                 }
                 Outcome::Refused(session, error) => {
@@ -276,8 +278,7 @@ impl Half {
 
     fn finish(mut self, out: &mut Vec<u8>) -> Outcome {
         let (session, octets) = self.body.finish(out);
-        let refused = octets == 0 && self.reader.size() > 0;
-        if self.part == Part::Whole && self.reader.left() == 0 && !refused {
+        if let (Part::Whole, 0, Some(octets)) = (self.part, self.reader.left(), octets) {
             self.reader.note_octets(octets);
         }
         Outcome::Done(session, octets)
