@@ -248,7 +248,8 @@ fn envelope() -> Result<Envelope, Failure> {
         sender: ReversePath::Mailbox(Mailbox::parse("alice@example.org")?),
         recipients: vec![Recipient::new(Mailbox::parse("bob@example.net")?)],
         smtputf8: false,
-        eight_bit: false,
+        coding: envelope::Coding::SevenBit,
+        wishes: spool::Wishes::default(),
         received_at: SystemClock::new().now().wall,
     })
 }

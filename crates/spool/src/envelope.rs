@@ -7,6 +7,7 @@ use std::sync::Arc;
 use address::{AccountKey, Mailbox, ReversePath};
 use auth::Account;
 use bytes::Bytes;
+use envelope::{ByMode, Coding, EnvelopeId, Notify, OriginalRecipient, Ret};
 use jiff::Timestamp;
 
 /// Recipients of one message, at most.
@@ -17,13 +18,17 @@ pub const RECIPIENTS_MAX: usize = 10_000;
 pub struct Recipient {
     /// The address from `RCPT TO`.
     pub mailbox: Mailbox,
+    /// `NOTIFY=` (RFC 3461): when the sender wants to hear of this recipient.
+    pub notify: Notify,
+    /// `ORCPT=` (RFC 3461): the recipient as the sender first named him.
+    pub original: Option<OriginalRecipient>,
 }
 
 impl Recipient {
     /// A recipient without further wishes.
     #[must_use]
     pub fn new(mailbox: Mailbox) -> Self {
-        Self { mailbox }
+        Self { mailbox, notify: Notify::UNSAID, original: None }
     }
 }
 
@@ -31,6 +36,35 @@ impl From<Mailbox> for Recipient {
     fn from(mailbox: Mailbox) -> Self {
         Self::new(mailbox)
     }
+}
+
+/// What the sender asked about the delivery of the whole message, beside its addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `RET=` (RFC 3461): how much of the message a report of a failure is to hold.
+    pub ret: Option<Ret>,
+    /// `ENVID=` (RFC 3461): the sender's name for the transmission.
+    pub envid: Option<EnvelopeId>,
+    /// `HOLDFOR=` or `HOLDUNTIL=` (RFC 4865): not to be sent before this.
+    pub hold_until: Option<Timestamp>,
+    /// `BY=` (RFC 2852).
+    pub deliver_by: Option<DeliverBy>,
+    /// `REQUIRETLS` (RFC 8689): never to cross a link without verified TLS.
+    pub require_tls: bool,
+    /// `TLS-Required: no` in the header (RFC 8689 section 5): where no wish of the recipient's
+    /// domain can be met, it may go without TLS.
+    pub tls_optional: bool,
+}
+
+/// `BY=` (RFC 2852): when the message must have been delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliverBy {
+    /// The moment.
+    pub at: Timestamp,
+    /// What to do when it has passed.
+    pub mode: ByMode,
+    /// `T`: each hop that it is handed to is to be reported.
+    pub trace: bool,
 }
 
 /// The envelope of a message (RFC 5321 section 2.3.1).
@@ -43,8 +77,10 @@ pub struct Envelope {
     pub recipients: Vec<Recipient>,
     /// `MAIL FROM … SMTPUTF8` (RFC 6531).
     pub smtputf8: bool,
-    /// `BODY=8BITMIME` (RFC 6152), or text that holds octets above 127.
-    pub eight_bit: bool,
+    /// What octets the text holds: what `BODY=` said (RFC 6152, RFC 3030), or what was seen.
+    pub coding: Coding,
+    /// What the sender asked about the delivery.
+    pub wishes: Wishes,
     /// When `MAIL` came (wall clock; stored in milliseconds).
     pub received_at: Timestamp,
 }
@@ -130,8 +166,10 @@ pub struct InboundEnvelope {
     pub recipients: LocalRecipients,
     /// As [`Envelope::smtputf8`].
     pub smtputf8: bool,
-    /// As [`Envelope::eight_bit`].
-    pub eight_bit: bool,
+    /// As [`Envelope::coding`].
+    pub coding: Coding,
+    /// As [`Envelope::wishes`].
+    pub wishes: Wishes,
     /// The client's address.
     pub client: IpAddr,
     /// When `MAIL` came.
@@ -144,7 +182,8 @@ impl InboundEnvelope {
             sender: self.sender,
             recipients: self.recipients.recipients,
             smtputf8: self.smtputf8,
-            eight_bit: self.eight_bit,
+            coding: self.coding,
+            wishes: self.wishes,
             received_at: self.received_at,
         };
         (envelope, Origin::Inbound { client: self.client })
@@ -172,7 +211,8 @@ impl Report {
             sender: ReversePath::Null,
             recipients: self.recipients.into_iter().map(Recipient::new).collect(),
             smtputf8: self.smtputf8,
-            eight_bit: self.eight_bit,
+            coding: if self.eight_bit { Coding::EightBit } else { Coding::SevenBit },
+            wishes: Wishes::default(),
             received_at: self.at,
         };
         (envelope, self.body)

@@ -43,12 +43,14 @@ mod spool;
 #[cfg(test)]
 mod tests;
 mod view;
+mod wishes;
 
 pub use admin::{Filter, QueueEntry, QueueRecipient, RecipientState};
 pub use config::{ConfigError, Size, SpoolConfig};
 pub use draft::Draft;
 pub use envelope::{
-    Envelope, InboundEnvelope, LocalRecipients, NotLocal, Origin, RECIPIENTS_MAX, Recipient, Report,
+    DeliverBy, Envelope, InboundEnvelope, LocalRecipients, NotLocal, Origin, RECIPIENTS_MAX,
+    Recipient, Report, Wishes,
 };
 pub use error::{AdminError, IntakeError, SettleError, SpoolError};
 pub use id::{BadQueueId, QueueId};

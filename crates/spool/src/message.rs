@@ -3,15 +3,21 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use address::{AccountKey, Mailbox, ReversePath};
+use envelope::Coding;
 use jiff::Timestamp;
 
 use crate::codec::{Decoder, Encoder, Malformed};
 use crate::envelope::RECIPIENTS_MAX;
-use crate::{Envelope, Origin, QueueId, Recipient};
+use crate::wishes;
+use crate::{Envelope, Origin, QueueId, Recipient, Wishes};
 
 const SMTPUTF8: u8 = 1;
 const EIGHT_BIT: u8 = 2;
 const EXTERNAL: u8 = 4;
+/// Binary text; beside [`EIGHT_BIT`].
+const BINARY: u8 = 8;
+/// Wishes stand behind the recipients.
+const WISHES: u8 = 16;
 
 /// What the index needs of a message, at the front of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +57,10 @@ pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) ->
     let mut flags = 0;
     for (set, flag) in [
         (envelope.smtputf8, SMTPUTF8),
-        (envelope.eight_bit, EIGHT_BIT),
+        (envelope.coding != Coding::SevenBit, EIGHT_BIT),
+        (envelope.coding == Coding::Binary, BINARY),
         (summary.external, EXTERNAL),
+        (wishes::are_any(envelope), WISHES),
     ] {
         flags |= if set { flag } else { 0 };
     }
@@ -70,6 +78,9 @@ pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) ->
     out.u32(u32::try_from(envelope.recipients.len()).unwrap_or(u32::MAX));
     for recipient in &envelope.recipients {
         out.text(&recipient.mailbox.to_string());
+    }
+    if flags & WISHES != 0 {
+        wishes::encode(&mut out, envelope);
     }
     out.finish()
 }
@@ -103,6 +114,10 @@ pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
     for _ in 0..count {
         recipients.push(Recipient::new(mailbox(from.text()?)?));
     }
+    let wishes = match flags & WISHES != 0 {
+        true => wishes::decode(&mut from, &mut recipients)?,
+        false => Wishes::default(),
+    };
     if from.remaining() != 0 {
         return Err(Malformed);
     }
@@ -110,7 +125,12 @@ pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
         sender,
         recipients,
         smtputf8: flags & SMTPUTF8 != 0,
-        eight_bit: flags & EIGHT_BIT != 0,
+        coding: match (flags & EIGHT_BIT != 0, flags & BINARY != 0) {
+            (_, true) => Coding::Binary,
+            (true, false) => Coding::EightBit,
+            (false, false) => Coding::SevenBit,
+        },
+        wishes,
         received_at: timestamp(summary.received),
     };
     Ok(Message { summary, envelope, origin })

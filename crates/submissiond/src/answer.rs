@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use address::{AccountKey, ForwardPath, Mailbox};
 use auth::{Channel, Denied, Login, Origin, Permit, Refusal, Service, authorize};
+use envelope::Coding;
 use sasl::Credentials;
 use smtp_proto::server::{
     BodyType, DataPending, EndPending, MailPending, MailRequest, RecipientPending, Reply,
     VerifyPending,
 };
-use spool::{Draft, InboundEnvelope, IntakeError, QueueId, Recipient};
+use spool::{Draft, InboundEnvelope, IntakeError, QueueId, Recipient, Wishes};
 
 use crate::house::{Listening, Place};
 use crate::log;
@@ -248,12 +249,20 @@ async fn store(
     let spool = &listening.house.spool;
     let (sender, received_at) = (mail.sender.clone(), mail.at.wall);
     let (smtputf8, octets) = (false, draft.octets());
+    let coding = if eight_bit { Coding::EightBit } else { Coding::SevenBit };
     let failed = |error| ("not-stored", message::refusal(error));
     match right {
         Right::Permitted(permitted) => {
             let (hold, recipients) = permitted.into_parts();
             let count = recipients.len();
-            let envelope = spool::Envelope { sender, recipients, smtputf8, eight_bit, received_at };
+            let envelope = spool::Envelope {
+                sender,
+                recipients,
+                smtputf8,
+                coding,
+                wishes: Wishes::default(),
+                received_at,
+            };
             let id = in_time(spool.intake(hold.permit(), envelope, draft)).await.map_err(failed)?;
             let account = Some(hold.permit().account().key().clone());
             let authority = hold.permit().authority();
@@ -263,8 +272,15 @@ async fn store(
         Right::Inbound(inbound) => {
             let count = inbound.recipients.len();
             let (recipients, client) = (inbound.recipients, mail.client.address);
-            let envelope =
-                InboundEnvelope { sender, recipients, smtputf8, eight_bit, client, received_at };
+            let envelope = InboundEnvelope {
+                sender,
+                recipients,
+                smtputf8,
+                coding,
+                wishes: Wishes::default(),
+                client,
+                received_at,
+            };
             let id = in_time(spool.inbound(envelope, draft)).await.map_err(failed)?;
             Ok(Stored { id, octets, recipients: count, account: None, authority: "inbound" })
         }

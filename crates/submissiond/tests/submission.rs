@@ -34,7 +34,7 @@ async fn a_message_goes_from_starttls_to_the_disk() {
     let message = &queued[0];
     assert_eq!(message.envelope.sender.to_string(), "<anna@example.net>");
     assert_eq!(message.recipients(), ["x@example.org", "y@example.org"]);
-    assert!(message.envelope.eight_bit);
+    assert_eq!(message.envelope.coding, envelope::Coding::EightBit);
     let Origin::Submitted { account, authority, client } = &message.origin else { panic!() };
     assert_eq!((account.as_str(), &**authority), ("anna@example.net", "smtp-auth"));
     assert!(client.is_loopback());
@@ -65,7 +65,7 @@ async fn implicit_tls_and_several_messages_in_one_session() {
     assert_eq!(queued.len(), 3);
     for (number, message) in queued.iter().enumerate() {
         assert!(message.text().contains(&format!("\r\nSubject: {number}\r\n")));
-        assert!(!message.envelope.eight_bit);
+        assert_eq!(message.envelope.coding, envelope::Coding::SevenBit);
     }
     assert_eq!(daemon.observer.statistics().messages_accepted, 3);
 }

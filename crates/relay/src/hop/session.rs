@@ -169,7 +169,7 @@ impl<'a> Session<'a> {
     /// Opens the text, and says whether to declare it as eight-bit. Many clients declare all
     /// their mail so: where the next hop would not take that, the text itself is asked.
     async fn open_text(&self, job: &Job) -> io::Result<(Text, bool)> {
-        let declared = job.envelope().eight_bit;
+        let declared = job.envelope().coding != envelope::Coding::SevenBit;
         let eight_bit = match declared && !self.channel.extensions().eight_bit_mime {
             true => !is_ascii(job).await?,
             false => declared,

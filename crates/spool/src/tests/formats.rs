@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use address::{AccountKey, Mailbox, ReversePath};
+use envelope::{ByMode, Coding, EnvelopeId, Notify, OriginalRecipient, Ret};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -11,7 +12,7 @@ use crate::message::{self, Message, Summary, timestamp};
 use crate::note::{Cut, Finished, Seal};
 use crate::progress::{Progress, State, set_held};
 use crate::record::{HEADER, Header, Kind, span};
-use crate::{Envelope, Origin, QueueId, Recipient, RecipientState, Size};
+use crate::{DeliverBy, Envelope, Origin, QueueId, Recipient, RecipientState, Size, Wishes};
 
 fn mailboxes() -> impl Strategy<Value = Mailbox> {
     prop_oneof![
@@ -39,20 +40,63 @@ fn origins() -> impl Strategy<Value = Origin> {
     ]
 }
 
+fn codings() -> impl Strategy<Value = Coding> {
+    prop_oneof![Just(Coding::SevenBit), Just(Coding::EightBit), Just(Coding::Binary)]
+}
+
+prop_compose! {
+    fn recipients()(
+        mailbox in mailboxes(),
+        notify in proptest::sample::select(vec!["", "NEVER", "SUCCESS,DELAY", "FAILURE"]),
+        original in proptest::option::of("rfc822;[a-z]{1,9}@[a-z]{1,9}"),
+    ) -> Recipient {
+        Recipient {
+            mailbox,
+            notify: Notify::parse(notify).unwrap_or_default(),
+            original: original.and_then(|text| OriginalRecipient::parse(&text)),
+        }
+    }
+}
+
+prop_compose! {
+    fn wishes()(
+        ret in proptest::option::of(prop_oneof![Just(Ret::Full), Just(Ret::Headers)]),
+        envid in proptest::option::of("[a-zA-Z0-9 +=]{1,20}"),
+        hold in proptest::option::of(0..10_000_000_000_000_i64),
+        by in proptest::option::of((0..10_000_000_000_000_i64, any::<bool>(), any::<bool>())),
+        require_tls: bool, tls_optional: bool,
+    ) -> Wishes {
+        let deliver_by = by.map(|(at, returns, trace)| {
+            let mode = if returns { ByMode::Return } else { ByMode::Notify };
+            DeliverBy { at: timestamp(at), mode, trace }
+        });
+        let coded = |text: String| envelope::xtext::encode(text.as_bytes());
+        Wishes {
+            ret,
+            envid: envid.and_then(|text| EnvelopeId::parse(&coded(text))),
+            hold_until: hold.map(timestamp),
+            deliver_by,
+            require_tls,
+            tls_optional,
+        }
+    }
+}
+
 prop_compose! {
     fn messages()(
-        id: u64, octets: u64, crc: u32, external: bool, smtputf8: bool, eight_bit: bool,
+        id: u64, octets: u64, crc: u32, external: bool, smtputf8: bool, coding in codings(), wishes in wishes(),
         received in -1_000_000_000_000_i64..10_000_000_000_000,
         sender in proptest::option::of(mailboxes()),
-        recipients in proptest::collection::vec(mailboxes(), 1..20),
+        recipients in proptest::collection::vec(recipients(), 1..20),
         origin in origins(),
     ) -> Message {
         let summary = Summary { id: QueueId::from_u64(id), octets, received, crc, external };
         let envelope = Envelope {
             sender: sender.map_or(ReversePath::Null, ReversePath::Mailbox),
-            recipients: recipients.into_iter().map(Recipient::new).collect(),
+            recipients,
             smtputf8,
-            eight_bit,
+            coding,
+            wishes,
             received_at: timestamp(received),
         };
         Message { summary, envelope, origin }

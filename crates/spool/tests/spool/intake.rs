@@ -121,7 +121,7 @@ async fn a_report_has_the_null_sender_and_passes_the_floor_of_space() {
     let job = claim_one(&spool, start()).await;
     assert_eq!(job.envelope().sender, address::ReversePath::Null);
     assert_eq!(*job.origin(), Origin::Report);
-    assert!(job.envelope().eight_bit);
+    assert!(job.envelope().coding == envelope::Coding::EightBit);
     drop(job);
     spool.close().await;
     // A draft begun before the floor was reached is refused at the end.

@@ -83,7 +83,8 @@ pub(crate) fn envelope(recipients: &[&str]) -> Envelope {
         sender: ReversePath::Mailbox(mailbox("alice@example.org")),
         recipients: recipients.iter().map(|text| Recipient::new(mailbox(text))).collect(),
         smtputf8: false,
-        eight_bit: true,
+        coding: envelope::Coding::EightBit,
+        wishes: spool::Wishes::default(),
         received_at: start(),
     }
 }
@@ -126,7 +127,8 @@ pub(crate) fn inbound() -> InboundEnvelope {
         sender: ReversePath::Mailbox(mailbox("bob@elsewhere.example")),
         recipients,
         smtputf8: false,
-        eight_bit: false,
+        coding: envelope::Coding::SevenBit,
+        wishes: spool::Wishes::default(),
         client: CLIENT,
         received_at: start(),
     }

@@ -10,33 +10,41 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("address", &[]),
     ("textproto", &[]),
     ("sasl", &[]),
+    ("envelope", &[]),
     ("pop3-proto", &["address", "textproto", "sasl"]),
-    ("smtp-proto", &["address", "textproto", "sasl"]),
+    ("smtp-proto", &["address", "envelope", "textproto", "sasl"]),
     // Layer 1: state on disk.
     ("auth", &["address", "sasl"]),
     ("maildrop", &["textproto"]),
-    ("spool", &["address", "auth"]),
+    ("spool", &["address", "envelope", "auth"]),
+    ("dkim", &["address"]),
     ("phaseout", &["address"]),
     // Layer 2: network.
     ("netio", &[]),
+    ("mx", &["address", "netio"]),
+    ("limits", &["address", "auth"]),
+    ("filter", &["address", "netio"]),
     // Layer 3: daemons, and the bridge.
     ("pop3d", &["address", "textproto", "sasl", "pop3-proto", "auth", "maildrop", "netio"]),
-    ("submissiond", &["address", "textproto", "sasl", "smtp-proto", "auth", "spool", "netio"]),
+    ("submissiond", &["address", "envelope", "textproto", "sasl", "smtp-proto", "auth", "spool"]),
+    ("submissiond", &["netio", "dkim", "limits", "filter"]),
     (
         "relay",
-        &["address", "textproto", "sasl", "smtp-proto", "auth", "maildrop", "spool", "netio"],
+        &["address", "envelope", "textproto", "sasl", "smtp-proto", "auth", "maildrop", "spool"],
     ),
+    ("relay", &["netio", "mx"]),
     ("pop-before-smtp", &["address", "auth", "phaseout"]), // retire
     // Layer 4: programs.
     ("lastpost", &["address", "textproto", "sasl", "pop3-proto", "smtp-proto"]),
     ("lastpost", &["auth", "maildrop", "spool", "phaseout", "netio"]),
-    ("lastpost", &["pop3d", "submissiond", "relay"]),
+    ("lastpost", &["envelope", "pop3d", "submissiond", "relay", "dkim", "limits", "filter", "mx"]),
     ("lastpost", &["pop-before-smtp"]), // retire
     // Development.
     ("xtask", &[]),
     ("lastpost-tests", &["address", "textproto", "sasl", "pop3-proto", "smtp-proto"]),
     ("lastpost-tests", &["auth", "maildrop", "spool", "phaseout", "netio"]),
     ("lastpost-tests", &["pop3d", "submissiond", "relay", "lastpost", "xtask"]),
+    ("lastpost-tests", &["envelope", "dkim", "limits", "filter", "mx"]),
     ("lastpost-tests", &["pop-before-smtp"]), // retire
 ];
 
@@ -46,7 +54,7 @@ const OPTIONAL: &[(&str, &str)] = &[
 ];
 
 /// The packages that have no input or output, and the only libraries they may use.
-const PURE: &[&str] = &["address", "textproto", "sasl", "pop3-proto", "smtp-proto"];
+const PURE: &[&str] = &["address", "envelope", "textproto", "sasl", "pop3-proto", "smtp-proto"];
 const PURE_LIBRARIES: &[&str] = &["memchr", "base64", "zeroize"];
 
 /// Libraries that belong to certain rooms: whoever needs them elsewhere is in the wrong room.
@@ -54,9 +62,12 @@ const PURE_LIBRARIES: &[&str] = &["memchr", "base64", "zeroize"];
 const LIBRARIES: &[(&str, &[&str])] = &[
     // `auth` has bounded waiting, `spool` a flush to await, the bridge a socket of its own.
     ("tokio", &["auth", "spool", "netio", "pop3d", "submissiond", "relay", "lastpost"]),
+    ("tokio", &["mx", "limits", "filter"]),
     ("tokio", &["pop-before-smtp"]), // retire
     ("tokio-rustls", &["netio", "relay"]),
     ("rustls", &["netio", "relay"]),
+    ("hickory-resolver", &["mx"]),
+    ("redis", &["limits"]),
     ("socket2", &["netio"]),
     ("proxy-header", &["netio"]),
     ("maildir", &["maildrop"]),

@@ -10,10 +10,11 @@ use auth::{
     Account, Attempt, Chain, Channel, Clock, Directory, Login, ManualClock, Permit, Service,
     SmtpAuth, StoredHash, authorize,
 };
+use envelope::Coding;
 use netio::{Drain, DrainTrigger};
 use relay::config::{Period, Timeouts};
 use relay::{LocalAccounts, NextHopConfig, Relay, RelayConfig, RelayStats, Settings};
-use spool::{Envelope, Filter, QueueEntry, QueueId, Recipient, Spool, SpoolConfig};
+use spool::{Envelope, Filter, QueueEntry, QueueId, Recipient, Spool, SpoolConfig, Wishes};
 use tempfile::TempDir;
 
 /// Everything but the next hop.
@@ -125,7 +126,8 @@ impl House {
             sender,
             recipients: recipients.collect(),
             smtputf8,
-            eight_bit,
+            coding: if eight_bit { Coding::EightBit } else { Coding::SevenBit },
+            wishes: Wishes::default(),
             received_at: self.clock.now().wall,
         };
         self.spool.intake(&permit, envelope, draft).await.unwrap()

@@ -1,0 +1,1 @@
+//! Asks milters and policy services about a message.
