@@ -41,6 +41,14 @@ impl Mailbox {
         Ok(Self { local: local.into(), host: Host::Domain(domain) })
     }
 
+    /// Whether `local` can stand before the `@`: a dot-string or a quoted string.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn check_local(local: &str) -> Result<(), AddressError> {
+        check_local(local)
+    }
+
     /// The part before the `@` as it was spelled, quotes included.
     #[must_use]
     pub fn local(&self) -> &str {

@@ -1,8 +1,12 @@
 //! Reverse and forward paths of the envelope (RFC 5321 section 4.1.2).
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{AddressError, Mailbox};
+
+/// Octets of a path, its brackets included and its route not (RFC 5321 section 4.5.3.1.3).
+const PATH_MAX: usize = 256;
 
 /// Where a message comes from: the argument of `MAIL FROM`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -11,10 +15,13 @@ pub enum ReversePath {
     Null,
     /// A mailbox.
     Mailbox(Mailbox),
+    /// A well-formed local part without a domain: whoever takes it completes it before it goes
+    /// any further, or refuses it (RFC 6409 section 4.2).
+    Unqualified(Box<str>),
 }
 
 impl ReversePath {
-    /// Parses `<>`, `<mailbox>` or `<@route:mailbox>`; the route is dropped (RFC 5321
+    /// Parses `<>`, `<mailbox>`, `<local>` or `<@route:mailbox>`; the route is dropped (RFC 5321
     /// appendix C).
     ///
     /// # Errors
@@ -22,16 +29,29 @@ impl ReversePath {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         match within_brackets(text)? {
             "" => Ok(Self::Null),
-            inner => Mailbox::parse(without_route(inner)?).map(Self::Mailbox),
+            inner => match parse_inner(inner)? {
+                Inner::Mailbox(mailbox) => Ok(Self::Mailbox(mailbox)),
+                Inner::Unqualified(local) => Ok(Self::Unqualified(local.into())),
+            },
         }
     }
 
-    /// The mailbox, unless it is the null path.
+    /// The mailbox, if it is one.
     #[must_use]
     pub fn mailbox(&self) -> Option<&Mailbox> {
         match self {
-            Self::Null => None,
+            Self::Null | Self::Unqualified(_) => None,
             Self::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+
+    /// Whether it holds only ASCII; otherwise it needs SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Mailbox(mailbox) => mailbox.is_ascii(),
+            Self::Unqualified(local) => local.is_ascii(),
         }
     }
 }
@@ -41,6 +61,7 @@ impl fmt::Display for ReversePath {
         match self {
             Self::Null => f.write_str("<>"),
             Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+            Self::Unqualified(local) => write!(f, "<{local}>"),
         }
     }
 }
@@ -52,10 +73,13 @@ pub enum ForwardPath {
     Postmaster,
     /// A mailbox.
     Mailbox(Mailbox),
+    /// A well-formed local part without a domain, other than `postmaster`: as in
+    /// [`ReversePath::Unqualified`].
+    Unqualified(Box<str>),
 }
 
 impl ForwardPath {
-    /// Parses `<postmaster>`, `<mailbox>` or `<@route:mailbox>`; the route is dropped.
+    /// Parses `<postmaster>`, `<mailbox>`, `<local>` or `<@route:mailbox>`; the route is dropped.
     ///
     /// # Errors
     /// The first thing that is wrong.
@@ -64,7 +88,29 @@ impl ForwardPath {
         if inner.eq_ignore_ascii_case("postmaster") {
             return Ok(Self::Postmaster);
         }
-        Mailbox::parse(without_route(inner)?).map(Self::Mailbox)
+        match parse_inner(inner)? {
+            Inner::Mailbox(mailbox) => Ok(Self::Mailbox(mailbox)),
+            Inner::Unqualified(local) => Ok(Self::Unqualified(local.into())),
+        }
+    }
+
+    /// The mailbox, if it is one.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        match self {
+            Self::Postmaster | Self::Unqualified(_) => None,
+            Self::Mailbox(mailbox) => Some(mailbox),
+        }
+    }
+
+    /// Whether it holds only ASCII; otherwise it needs SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        match self {
+            Self::Postmaster => true,
+            Self::Mailbox(mailbox) => mailbox.is_ascii(),
+            Self::Unqualified(local) => local.is_ascii(),
+        }
     }
 }
 
@@ -73,7 +119,29 @@ impl fmt::Display for ForwardPath {
         match self {
             Self::Postmaster => f.write_str("<postmaster>"),
             Self::Mailbox(mailbox) => write!(f, "<{mailbox}>"),
+            Self::Unqualified(local) => write!(f, "<{local}>"),
         }
+    }
+}
+
+/// What stands between the brackets.
+enum Inner<'a> {
+    Mailbox(Mailbox),
+    Unqualified(&'a str),
+}
+
+fn parse_inner(inner: &str) -> Result<Inner<'_>, AddressError> {
+    let name = without_route(inner)?;
+    if name.len() > PATH_MAX - 2 {
+        return Err(AddressError::TooLong { limit: PATH_MAX });
+    }
+    match Mailbox::parse(name) {
+        Ok(mailbox) => Ok(Inner::Mailbox(mailbox)),
+        // The route belongs to a mailbox.
+        Err(AddressError::NoDomain) if name.len() == inner.len() => {
+            Mailbox::check_local(name).map(|()| Inner::Unqualified(name))
+        }
+        Err(error) => Err(error),
     }
 }
 

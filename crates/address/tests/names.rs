@@ -38,6 +38,31 @@ fn paths_keep_quotes_and_drop_routes() {
 }
 
 #[test]
+fn a_path_without_a_domain_is_told_apart() {
+    let unqualified = |text: &str| (ReversePath::parse(text), ForwardPath::parse(text));
+    let (sender, recipient) = unqualified("<Anna>");
+    assert_eq!(sender, Ok(ReversePath::Unqualified("Anna".into())));
+    assert_eq!(recipient.clone(), Ok(ForwardPath::Unqualified("Anna".into())));
+    assert_eq!(recipient.unwrap().to_string(), "<Anna>");
+    let quoted = ReversePath::parse("<\"a b\">").unwrap();
+    assert_eq!((quoted.to_string().as_str(), quoted.mailbox()), ("<\"a b\">", None));
+    assert!(!ForwardPath::parse("<änna>").unwrap().is_ascii());
+    let postmaster = ReversePath::parse("<postmaster>").unwrap();
+    assert_eq!(postmaster, ReversePath::Unqualified("postmaster".into()));
+    for (text, error) in [
+        ("<a b>", AddressError::BadLocalPart),
+        ("<.a>", AddressError::BadLocalPart),
+        ("<@r.example:anna>", AddressError::NoDomain),
+        ("<anna@>", AddressError::Empty),
+        ("anna", AddressError::BadBrackets),
+    ] {
+        assert_eq!(unqualified(text), (Err(error), Err(error)), "{text}");
+    }
+    let long = format!("<{}>", "a".repeat(65));
+    assert_eq!(ReversePath::parse(&long), Err(AddressError::TooLong { limit: 64 }));
+}
+
+#[test]
 fn malformed_addresses_say_what_is_wrong() {
     let cases = [
         ("a", AddressError::NoDomain),

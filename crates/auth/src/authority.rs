@@ -164,7 +164,7 @@ impl Permit {
     /// Whether the account may write this address into the envelope or `From`.
     #[must_use]
     pub fn may_send_as(&self, address: &Mailbox) -> bool {
-        self.account.owns(address)
+        self.account.may_send_as(address)
     }
 }
 
@@ -287,13 +287,23 @@ fn rule_smtp_auth(attempt: &Attempt<'_>) -> Ruling {
     match attempt.sender {
         // RFC 6409 section 3.2: the null sender must not by itself be refused.
         ReversePath::Null => {}
-        ReversePath::Mailbox(mailbox) if login.account.owns(mailbox) => {}
+        ReversePath::Mailbox(mailbox) if login.account.may_send_as(mailbox) => {}
         ReversePath::Mailbox(mailbox) => {
             return Ruling::Refuse(Refusal {
                 code: 550,
                 enhanced: "5.7.1",
                 text: format!("{} may not send as <{mailbox}>", login.account.key()),
                 reason: "sender-not-owned",
+            });
+        }
+        // RFC 6409 section 4.2: the envelope has fully qualified domains. The daemon completes
+        // what it may before it asks.
+        ReversePath::Unqualified(_) => {
+            return Ruling::Refuse(Refusal {
+                code: 554,
+                enhanced: "5.1.8",
+                text: "The sender address needs a domain".to_owned(),
+                reason: "sender-unqualified",
             });
         }
     }

@@ -14,6 +14,7 @@ mod config;
 mod directory;
 mod hash;
 mod last_login;
+mod likeness;
 mod login;
 mod maildir_template;
 mod passwd_editor;
@@ -27,7 +28,7 @@ mod statistics;
 mod testing;
 mod throttle;
 
-pub use account::Account;
+pub use account::{Account, Delegation};
 pub use authenticator::{AuthError, Authenticator, Denied, Origin};
 pub use authority::{
     Allowance, Attempt, Chain, Permit, Refusal, Ruling, RulingObserver, Settlement, SmtpAuth,

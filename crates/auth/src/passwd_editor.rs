@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 use crate::directory::Stamp;
 use crate::passwd_file::{self, Rules};
 use crate::{
-    Account, AccountPolicy, AccountsConfig, AccountsError, ConfigError, MaildirTemplate, StoredHash,
+    Account, AccountPolicy, AccountsConfig, AccountsError, ConfigError, Delegation,
+    MaildirTemplate, StoredHash,
 };
 
 /// How long another writer is waited for.
@@ -97,6 +98,8 @@ pub struct NewAccount {
     pub hash: StoredHash,
     /// What it may send as; none: the login itself, if that is an address.
     pub addresses: Vec<Mailbox>,
+    /// What others let it send as.
+    pub send_as: Vec<Delegation>,
     /// Its home, below which `%h` of `accounts.maildir` puts the Maildir.
     pub home: Option<PathBuf>,
     /// Its Maildir, where that is not what `accounts.maildir` says.

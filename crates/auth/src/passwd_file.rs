@@ -2,7 +2,8 @@
 //!
 //! `login:{SCHEME}hash:uid:gid:gecos:home:shell:extra`; fields from the third on may be missing
 //! or empty. The extra field holds words `key=value`: `addresses=a@x,b@x` (may send as, the
-//! first is where notices go), `maildir=/path`, `disabled=yes`; what is agreed with this one
+//! first is where notices go), `send_as=c@y,@z` (what others let it send as: addresses, and all
+//! of a domain), `maildir=/path`, `disabled=yes`; what is agreed with this one
 //! customer: `login_delay=60s`, `sessions=4`, `expire_retrieved=30d`, `expire_arrived=365d`,
 //! `quota=1G,10000` (see [`crate::AccountPolicy`]); of Dovecot's own,
 //! `userdb_home=`, `userdb_mail=maildir:/path` and `nologin` are obeyed, other `userdb_` words

@@ -132,6 +132,8 @@ pub struct AccountPolicy {
     pub expire_after_arrival: Option<RetentionDays>,
     /// How much mail there may be. None: no limit.
     pub quota: Option<Quota>,
+    /// The name of the profile of limits that holds for what it sends.
+    pub limits: Option<Box<str>>,
 }
 
 impl AccountPolicy {
@@ -144,14 +146,21 @@ impl AccountPolicy {
     /// The words of the extra field that say it, such as `login_delay=60s`.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
-        let Self { login_delay, sessions_max, expire_after_retrieval, expire_after_arrival, quota } =
-            self;
+        let Self {
+            login_delay,
+            sessions_max,
+            expire_after_retrieval,
+            expire_after_arrival,
+            quota,
+            limits,
+        } = self;
         [
             login_delay.map(|delay| format!("login_delay={}s", delay.as_secs())),
             sessions_max.map(|most| format!("sessions={most}")),
             expire_after_retrieval.map(|days| format!("expire_retrieved={days}")),
             expire_after_arrival.map(|days| format!("expire_arrived={days}")),
             quota.map(|quota| format!("quota={quota}")),
+            limits.as_deref().map(|name| format!("limits={name}")),
         ]
         .into_iter()
         .flatten()
@@ -173,6 +182,7 @@ impl AccountPolicy {
                 self.expire_after_arrival = Some(read(key, value, RetentionDays::parse)?);
             }
             "quota" => self.quota = Some(read(key, value, Quota::parse)?),
+            "limits" => self.limits = Some(read(key, value, parse_profile)?.into()),
             _ => return Ok(false),
         }
         Ok(true)
@@ -204,10 +214,19 @@ pub fn parse_sessions(text: &str) -> Result<u32, &'static str> {
     }
 }
 
-fn read<T>(
+/// Reads `limits`: the name of a profile.
+fn parse_profile(text: &str) -> Result<&str, &'static str> {
+    let named = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if !text.is_empty() && text.len() <= 32 && text.chars().all(named) {
+        return Ok(text);
+    }
+    Err("the name of a profile of limits: 1 to 32 letters, digits, hyphens and underscores")
+}
+
+fn read<'a, T>(
     key: &str,
-    value: &str,
-    parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    value: &'a str,
+    parse: impl FnOnce(&'a str) -> Result<T, &'static str>,
 ) -> Result<T, String> {
     parse(value).map_err(|expected| {
         let shown: String = value.chars().take(32).collect();

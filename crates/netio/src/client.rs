@@ -1,19 +1,31 @@
 //! TLS towards a server: whose certificates are believed.
 
+mod dane;
+mod verify;
+
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
+pub use dane::{Dane, Tlsa};
+use verify::{Rule, Verifier};
+
 use crate::{TlsError, tls};
+
+/// Sessions that are remembered, to be resumed: some for each name.
+const SESSIONS_MAX: usize = 1024;
+/// The same of a client that is for one server.
+const SESSIONS_OF_ONE: usize = 16;
 
 /// Whom to believe who a server is.
 #[derive(Clone, Debug)]
@@ -24,6 +36,11 @@ pub enum Trust {
     File(PathBuf),
     /// Anybody. That protects against those who listen, and not against impostors.
     Anybody,
+    /// Whom the DNS vouches for, and nobody if no record is usable.
+    Dane(Dane),
+    /// Whoever has one of these public keys, whatever the certificate says: SHA-256 digests of
+    /// SubjectPublicKeyInfo, as `openssl pkey -pubin -outform der | sha256sum` makes them.
+    Pinned(Vec<[u8; 32]>),
 }
 
 /// The name that a server's certificate must have: of a host, or an address.
@@ -49,26 +66,73 @@ impl fmt::Debug for TlsClient {
 }
 
 impl TlsClient {
-    /// A client that offers these ALPN protocols (RFC 7301). Reads certificates: not to be
-    /// called where blocking is forbidden.
+    /// A client that offers these ALPN protocols (RFC 7301). Reads certificates where `trust`
+    /// is in the system or in a file: then not to be called where blocking is forbidden.
     ///
     /// # Errors
     /// If a file cannot be read, or there is no authority to believe.
     pub fn new(trust: &Trust, protocols: &[&[u8]]) -> Result<Self, TlsError> {
+        Self::with_identity(trust, protocols, None)
+    }
+
+    /// The same, with a certificate and its key, in PEM files, for servers that ask for one.
+    /// Blocking: reads them.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or which of the two files cannot be used.
+    pub fn with_identity(
+        trust: &Trust,
+        protocols: &[&[u8]],
+        identity: Option<(&Path, &Path)>,
+    ) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
+        let setup = |error: String| TlsError::Setup(error);
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::Setup(error.to_string()))?;
-        let mut config = match trust {
-            Trust::Anybody => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-                .with_no_client_auth(),
-            Trust::System => builder.with_root_certificates(system()?).with_no_client_auth(),
-            Trust::File(path) => builder.with_root_certificates(file(path)?).with_no_client_auth(),
+            .map_err(|error| setup(error.to_string()))?
+            .dangerous();
+        let ruled = |rule| Arc::new(Verifier { rule, provider: Arc::clone(&provider) });
+        let builder = match trust {
+            Trust::Anybody => builder.with_custom_certificate_verifier(ruled(Rule::Any)),
+            Trust::Dane(dane) => builder.with_custom_certificate_verifier(ruled(Rule::dane(dane))),
+            Trust::Pinned(pins) => {
+                builder.with_custom_certificate_verifier(ruled(Rule::Pinned(pins.clone())))
+            }
+            Trust::System | Trust::File(_) => {
+                let roots = if let Trust::File(path) = trust { file(path)? } else { system()? };
+                let provider = Arc::clone(&provider);
+                let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
+                builder.with_custom_certificate_verifier(
+                    verifier.build().map_err(|error| setup(error.to_string()))?,
+                )
+            }
         };
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let pair = tls::load_pair(certificate, key)?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)))
+            }
+        };
+        config.resumption = Resumption::in_memory_sessions(match trust {
+            Trust::Dane(_) | Trust::Pinned(_) => SESSIONS_OF_ONE,
+            Trust::System | Trust::File(_) | Trust::Anybody => SESSIONS_MAX,
+        });
+        Ok(Self::of(config, protocols))
+    }
+
+    /// The same trust for a service with these ALPN protocols, without reading anything again.
+    /// No session of one service is resumed at the other.
+    #[must_use]
+    pub fn with_alpn(&self, protocols: &[&[u8]]) -> Self {
+        let mut config = ClientConfig::clone(self.0.config());
+        config.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
+        Self::of(config, protocols)
+    }
+
+    fn of(mut config: ClientConfig, protocols: &[&[u8]]) -> Self {
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-        Ok(Self(TlsConnector::from(Arc::new(config))))
+        Self(TlsConnector::from(Arc::new(config)))
     }
 
     /// Shakes hands over `stream` with a server that must prove this name. The caller limits
@@ -105,47 +169,6 @@ fn file(path: &Path) -> Result<RootCertStore, TlsError> {
         roots.add(certificate).map_err(|error| failed(error.to_string()))?;
     }
     if roots.is_empty() { Err(failed("it has none".to_owned())) } else { Ok(roots) }
-}
-
-/// Takes any certificate whose key the other side has.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ mod stream;
 mod tls;
 
 pub use buffers::{Buffer, BufferPool};
-pub use client::{PeerName, TlsClient, Trust};
+pub use client::{Dane, PeerName, TlsClient, Tlsa, Trust};
 pub use config::{ListenConfig, NamedCertificate, TlsConfig, TlsMode};
 pub use connection::Connection;
 pub use drain::{Drain, DrainTrigger};

@@ -195,7 +195,7 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-fn load_pair(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, TlsError> {
+pub(crate) fn load_pair(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, TlsError> {
     let no_certificate =
         |reason: String| TlsError::NoCertificate { path: certificate.to_owned(), reason };
     let chain = CertificateDer::pem_slice_iter(&read(certificate)?)

@@ -20,6 +20,21 @@ pub(crate) enum Kind {
     Failed,
 }
 
+/// Who reports what becomes of a delivered message from here on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Onward {
+    /// Nobody needs to: it is in the mailbox.
+    #[default]
+    Delivered,
+    /// The next hop, as far as it knows how.
+    Relayed {
+        /// It takes what the sender wants to hear (RFC 3461).
+        dsn: bool,
+        /// It takes the time by which to deliver (RFC 2852).
+        deliver_by: bool,
+    },
+}
+
 /// What became of one recipient. Cheap to clone: many recipients share one text.
 #[derive(Clone, Debug)]
 pub(crate) struct Verdict {
@@ -30,6 +45,8 @@ pub(crate) struct Verdict {
     pub(crate) text: Arc<str>,
     /// Who said so, if it was a next hop.
     pub(crate) remote: Option<Arc<str>>,
+    /// Of meaning where it was delivered.
+    pub(crate) onward: Onward,
 }
 
 /// An enhanced status code.
@@ -40,18 +57,27 @@ pub(crate) const fn code(class: u8, subject: u16, detail: u16) -> EnhancedCode {
 impl Verdict {
     /// Delivered into a Maildir, or accepted without a reply worth keeping.
     pub(crate) fn delivered(text: impl Into<Arc<str>>) -> Self {
-        Self { kind: Kind::Delivered, status: code(2, 0, 0), text: text.into(), remote: None }
+        Self::own(Kind::Delivered, code(2, 0, 0), text)
     }
 
     /// Not now, in our own words.
     pub(crate) fn deferred(status: EnhancedCode, text: impl Into<Arc<str>>) -> Self {
-        let kind = Kind::Deferred { not_before: None };
-        Self { kind, status, text: text.into(), remote: None }
+        Self::own(Kind::Deferred { not_before: None }, status, text)
     }
 
     /// Never, in our own words.
     pub(crate) fn failed(status: EnhancedCode, text: impl Into<Arc<str>>) -> Self {
-        Self { kind: Kind::Failed, status, text: text.into(), remote: None }
+        Self::own(Kind::Failed, status, text)
+    }
+
+    fn own(kind: Kind, status: EnhancedCode, text: impl Into<Arc<str>>) -> Self {
+        Self { kind, status, text: text.into(), remote: None, onward: Onward::Delivered }
+    }
+
+    /// The same, with what is known of the reports to come.
+    pub(crate) fn onward(mut self, onward: Onward) -> Self {
+        self.onward = onward;
+        self
     }
 
     /// The same, said of a next hop.
@@ -72,7 +98,7 @@ impl Verdict {
             Severity::Permanent => code(5, 0, 0),
             _ => code(4, 0, 0),
         });
-        Self { kind, status, text: reply.to_string().into(), remote: Some(Arc::clone(remote)) }
+        Self::own(kind, status, reply.to_string()).about(remote)
     }
 }
 
@@ -104,7 +130,9 @@ pub(crate) fn judge(outcome: &Outcome, recipient: usize, remote: &Arc<str>) -> V
     let stage = match outcome.end() {
         End::Refused { at: Command::Mail, .. } => Stage::Envelope,
         _ if refused_alone => Stage::Recipient,
-        End::Accepted(_) | End::Refused { at: Command::EndOfData, .. } => Stage::EndOfData,
+        End::Accepted(_) | End::Answered | End::Refused { at: Command::EndOfData, .. } => {
+            Stage::EndOfData
+        }
         End::Refused { at: Command::Data, .. } | End::NoRecipient => Stage::Envelope,
     };
     match outcome.result(recipient) {
@@ -118,7 +146,7 @@ pub(crate) fn judge(outcome: &Outcome, recipient: usize, remote: &Arc<str>) -> V
 pub(crate) fn is_crowded_out(outcome: &Outcome, recipient: usize) -> bool {
     let progress = outcome.refused().len() < outcome.recipients();
     progress
-        && matches!(outcome.end(), End::Accepted(_))
+        && matches!(outcome.end(), End::Accepted(_) | End::Answered)
         && outcome.refused().iter().any(|(index, reply)| {
             let crowded = reply.status().is_none_or(|s| (s.subject, s.detail) == (5, 3));
             *index == recipient && matches!(reply.code(), 452 | 552) && crowded

@@ -21,6 +21,8 @@ const ASK_PASSWORD: &str = "UGFzc3dvcmQ6";
 /// Who wants to log in, and with what.
 #[derive(Clone, Debug)]
 pub struct Credentials {
+    /// How they came; `None`: by commands of the protocol's own.
+    pub mechanism: Option<Mechanism>,
     /// The identity to act as, if the client named one; it never differs from `login` but in
     /// case.
     pub authzid: Option<String>,
@@ -114,7 +116,13 @@ impl Exchange {
                 Err(error) => Err(error),
             },
             Awaiting::LoginPassword { login } => {
-                password(&octets).map(|password| Credentials { authzid: None, login, password })
+                let mechanism = Some(Mechanism::Login);
+                password(&octets).map(|password| Credentials {
+                    mechanism,
+                    authzid: None,
+                    login,
+                    password,
+                })
             }
         };
         outcome.map_or_else(Step::Failed, Step::Credentials)
@@ -138,7 +146,7 @@ fn plain(message: &[u8]) -> Result<Credentials, SaslError> {
     if authzid.as_ref().is_some_and(|authzid| !authzid.eq_ignore_ascii_case(&login)) {
         return Err(SaslError::ForeignIdentity);
     }
-    Ok(Credentials { authzid, login, password })
+    Ok(Credentials { mechanism: Some(Mechanism::Plain), authzid, login, password })
 }
 
 fn name(octets: &[u8]) -> Result<String, SaslError> {

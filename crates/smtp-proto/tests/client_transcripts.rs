@@ -1,7 +1,7 @@
 //! The client for the next hop against written dialogues.
 //!
 //! `S:` a line from the next hop · `C:` a line the client must send · `=` what the client must
-//! report · `>` what its driver does. At each `S:` the client must have sent exactly what stands
+//! report · `>` what its driver does · `~ N` so many octets of text that the client must send. At each `S:` the client must have sent exactly what stands
 //! above it, so the files also say what goes out together. Each dialogue runs twice: replies
 //! arriving together, and octet by octet.
 
@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 use address::{Host, Mailbox, ReversePath};
+use envelope::{ByMode, Coding, EnvelopeId, Notify, OriginalRecipient, Ret};
 use sasl::Secret;
 use smtp_proto::client::{
-    Body, Channel, Credentials, End, Event, Extensions, Message, Opening, Plan, Received,
-    ReplyReader, Securing, SizeLimit, Step, TlsUse,
+    Body, By, Channel, Credentials, End, Event, Extensions, Message, Opening, Plan, Protocol,
+    Received, Recipient, ReplyReader, Securing, SizeLimit, Step, TlsUse, Unsendable,
 };
 
 #[test]
@@ -22,7 +23,7 @@ fn dialogues() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/client");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 29, "only {} dialogues found", files.len());
+    assert!(files.len() >= 48, "only {} dialogues found", files.len());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
         for chunk in [usize::MAX, 1] {
@@ -81,6 +82,7 @@ impl Run {
                 Some(("C:", command)) => self.expect_command(command.trim_start()),
                 Some(("= ", event)) => self.expect_event(event),
                 Some(("> ", action)) => self.act(action),
+                Some(("~ ", octets)) => self.expect_text(octets.parse().unwrap()),
                 _ if line.starts_with("plan ") => self.start(line),
                 _ => assert!(line.starts_with('#') || line.is_empty(), "{} what?", self.at()),
             }
@@ -103,6 +105,11 @@ impl Run {
         let end = end.unwrap_or_else(|| panic!("{} nothing sent", self.at()));
         let line: Vec<u8> = self.out.drain(..end + 2).collect();
         assert_eq!(String::from_utf8_lossy(&line[..end]), expected, "{}", self.at());
+    }
+
+    fn expect_text(&mut self, octets: usize) {
+        assert!(self.out.len() >= octets, "{} only {} octets", self.at(), self.out.len());
+        self.out.drain(..octets);
     }
 
     fn expect_event(&mut self, expected: &str) {
@@ -169,6 +176,7 @@ impl Run {
             End::Accepted(reply) => format!("finished accepted: {reply}"),
             End::Refused { at, reply } => format!("finished refused at {at:?}: {reply}"),
             End::NoRecipient => "finished no recipient".to_owned(),
+            End::Answered => "finished answered".to_owned(),
         });
         for index in 0..outcome.recipients() {
             self.events.push_back(match outcome.result(index).unwrap() {
@@ -195,7 +203,8 @@ impl Run {
             Credentials { name: name.to_owned(), password: Secret::from(password), cleartext }
         });
         let hello = Host::parse(&word(" hello=").unwrap()).unwrap();
-        self.subject = Subject::Opening(Opening::new(Plan { hello, tls, credentials }));
+        let protocol = if line.contains(" lmtp") { Protocol::Lmtp } else { Protocol::Smtp };
+        self.subject = Subject::Opening(Opening::new(Plan { protocol, hello, tls, credentials }));
     }
 
     fn act(&mut self, action: &str) {
@@ -209,15 +218,39 @@ impl Run {
             }
             ("send", Subject::Channel(mut channel)) => {
                 assert!(channel.may_begin(), "{}", self.at());
-                if let Err(why) = send(&mut channel, rest, &mut self.out) {
-                    self.events.push_back(format!("unsendable: {why}"));
+                match send(&mut channel, rest, &mut self.out) {
+                    Ok(None) => {}
+                    Ok(Some(body)) => {
+                        self.body = Some(body);
+                        self.events.push_back("body at once".to_owned());
+                    }
+                    Err(why) => self.events.push_back(format!("unsendable: {why}")),
                 }
                 self.subject = Subject::Channel(channel);
             }
-            ("body", subject) => {
-                let text = rest.replace("\\r", "\r").replace("\\n", "\n");
-                self.body.as_mut().unwrap().write(text.as_bytes(), &mut self.out);
-                self.subject = subject;
+            ("body", Subject::Channel(mut channel)) => {
+                let text = rest.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0");
+                let body = self.body.as_mut().unwrap();
+                body.write(text.as_bytes(), &mut self.out);
+                channel.pass_on(body, &mut self.out);
+                self.subject = Subject::Channel(channel);
+            }
+            ("fill", Subject::Channel(mut channel)) => {
+                let body = self.body.as_mut().unwrap();
+                body.write(&b"0123456789abcd\r\n".repeat(16 * 1024), &mut self.out);
+                channel.pass_on(body, &mut self.out);
+                let listens = channel.must_listen();
+                assert_eq!(listens, rest == "and listen", "{}", self.at());
+                self.subject = Subject::Channel(channel);
+            }
+            ("drop", Subject::Channel(channel)) => {
+                assert!(channel.must_listen() || channel.may_begin(), "{}", self.at());
+                self.body = None;
+                self.subject = Subject::Channel(channel);
+            }
+            ("spent", Subject::Channel(channel)) => {
+                assert!(channel.is_spent() && !channel.may_begin(), "{}", self.at());
+                self.subject = Subject::Channel(channel);
             }
             ("end", Subject::Channel(mut channel)) => {
                 assert!(!channel.may_begin(), "{} a body is open", self.at());
@@ -233,8 +266,11 @@ impl Run {
                 self.out.clear();
                 for unfinished in channel.into_unfinished() {
                     let mut text = format!("unfinished body-sent={}", unfinished.body_sent());
+                    if !unfinished.heard() {
+                        text.push_str(" unheard");
+                    }
                     for index in 0..unfinished.recipients() {
-                        if let Some(reply) = unfinished.refusal(index) {
+                        if let Some(Ok(reply) | Err(reply)) = unfinished.result(index) {
                             text.push_str(&format!(" {index}:{}", reply.code()));
                         }
                     }
@@ -246,23 +282,58 @@ impl Run {
     }
 }
 
-/// `from=<…> to=…,… octets=N [8bit] [utf8-header]`
+/// `from=<…> to=…,… octets=N` and the wishes; a recipient is `address[|NOTIFY[|ORCPT]]`.
 fn send(
     channel: &mut Channel,
     arguments: &str,
     out: &mut Vec<u8>,
-) -> Result<(), smtp_proto::client::Unsendable> {
-    let (sender, rest) = arguments.strip_prefix("from=").unwrap().split_once(" to=").unwrap();
-    let (recipients, rest) = rest.split_once(" octets=").unwrap();
-    let recipients: Vec<_> = recipients.split(',').map(|r| Mailbox::parse(r).unwrap()).collect();
-    let sender = ReversePath::parse(sender).unwrap();
-    let message = Message {
-        sender: &sender,
-        octets: rest.split(' ').next().unwrap().parse().unwrap(),
-        eight_bit: rest.contains("8bit"),
-        utf8_header: rest.contains("utf8-header"),
+) -> Result<Option<Body>, Unsendable> {
+    let word = |name: &str| {
+        let mut words = arguments.split(' ');
+        words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
     };
-    channel.begin(&message, &recipients, out)
+    let says = |flag: &str| arguments.split(' ').any(|word| word == flag);
+    // An address may hold blanks.
+    let (_, recipients) = arguments.split_once(" to=").unwrap();
+    let (recipients, _) = recipients.split_once(" octets=").unwrap();
+    let recipients = recipients.split('!').map(|text| {
+        let mut parts = text.split('|');
+        let mailbox = Mailbox::parse(parts.next().unwrap()).unwrap();
+        let notify = parts.next().filter(|text| !text.is_empty());
+        let notify = notify.map_or(Notify::UNSAID, |text| Notify::parse(text).unwrap());
+        let original = parts.next().map(|text| OriginalRecipient::parse(text).unwrap());
+        (mailbox, notify, original)
+    });
+    let recipients: Vec<_> = recipients.collect();
+    let sender = ReversePath::parse(word("from").unwrap()).unwrap();
+    let envid = word("envid").map(|text| EnvelopeId::parse(text).unwrap());
+    let by = word("by").map(|text| {
+        let (seconds, mode) = text.split_once(';').unwrap();
+        let notify = mode.starts_with('N');
+        let mode_meant = if notify { ByMode::Notify } else { ByMode::Return };
+        let trace = mode.ends_with('T');
+        By { seconds: seconds.parse().unwrap(), mode: mode_meant, trace }
+    });
+    let message = Message {
+        coding: match () {
+            () if says("binary") => Coding::Binary,
+            () if says("8bit") => Coding::EightBit,
+            () => Coding::SevenBit,
+        },
+        smtputf8: says("utf8-header"),
+        ret: word("ret").map(|text| Ret::parse(text).unwrap()),
+        envid: envid.as_ref(),
+        by,
+        require_tls: says("require-tls"),
+        auth: says("auth"),
+        ..Message::new(&sender, word("octets").unwrap().parse().unwrap())
+    };
+    let recipients = recipients.iter().map(|(mailbox, notify, original)| Recipient {
+        mailbox,
+        notify: *notify,
+        original: original.as_ref(),
+    });
+    channel.begin(&message, recipients, out)
 }
 
 fn names(extensions: &Extensions) -> String {
@@ -271,6 +342,10 @@ fn names(extensions: &Extensions) -> String {
         (extensions.pipelining, " pipelining"),
         (extensions.eight_bit_mime, " 8bitmime"),
         (extensions.smtp_utf8, " smtputf8"),
+        (extensions.chunking, " chunking"),
+        (extensions.binary_mime, " binarymime"),
+        (extensions.dsn, " dsn"),
+        (extensions.require_tls, " requiretls"),
     ];
     names.extend(flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name));
     match extensions.size {

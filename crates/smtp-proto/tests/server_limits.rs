@@ -7,7 +7,7 @@ mod server_kit;
 
 use std::sync::Arc;
 
-use server_kit::{Conversation, Rules, parameters};
+use server_kit::{BEGIN, Conversation, Rules, parameters};
 use smtp_proto::server::{Action, AuthOffer, CloseReason, Parameters, Reply, Session, Verb};
 
 fn last_reply(conversation: &Conversation) -> String {
@@ -108,7 +108,7 @@ fn accepted_mail_pays_for_them() {
 
 #[test]
 fn a_question_without_an_answer_ends_the_session() {
-    let mut session = Session::<Rules>::new(Arc::new(parameters()), false);
+    let mut session = Session::<Rules>::new(Arc::new(parameters()), false, BEGIN);
     let mut output = Vec::new();
     let input = b"HELO a\r\nMAIL FROM:<a@example.net>\r\nQUIT\r\n";
     let step = session.next(input, &mut output);
@@ -124,7 +124,7 @@ fn a_question_without_an_answer_ends_the_session() {
 
 #[test]
 fn the_daemon_can_end_a_session_in_any_state() {
-    let mut session = Session::<Rules>::new(Arc::new(parameters()), true);
+    let mut session = Session::<Rules>::new(Arc::new(parameters()), true, BEGIN);
     let mut output = Vec::new();
     session.end(CloseReason::Timeout, &mut output);
     assert_eq!(output, b"421 4.4.2 Timeout, closing the connection\r\n");

@@ -16,7 +16,7 @@ mod server_kit;
 
 use std::path::Path;
 
-use server_kit::{Conversation, parameters};
+use server_kit::{Conversation, all_extensions, parameters};
 use smtp_proto::server::{AuthOffer, LoneLf, Parameters};
 
 #[derive(Clone)]
@@ -48,6 +48,16 @@ impl Setting {
             "reject-lone-lf" => self.parameters.lone_lf = LoneLf::Reject,
             "message-max" => self.parameters.message_octets_max = number().into(),
             "recipients-max" => self.parameters.recipients_max = number(),
+            "mails-max" => self.parameters.mails_max = number(),
+            "xclient" => self.parameters.xclient = true,
+            "all-extensions" => self.parameters.extensions = all_extensions(),
+            "smtputf8" => self.parameters.extensions.smtputf8 = true,
+            "chunking" => self.parameters.extensions.chunking = true,
+            "dsn" => self.parameters.extensions.dsn = true,
+            "future-release" => self.parameters.extensions.future_release = Some(number()),
+            "deliver-by" => self.parameters.extensions.deliver_by = Some(number()),
+            "require-tls" => self.parameters.extensions.require_tls = true,
+            "limits" => self.parameters.extensions.limits = true,
             "errors-max" => self.parameters.errors_max = number(),
             "auth-failures-max" => self.parameters.auth_failures_max = number(),
             _ => panic!("unknown setting {key}"),

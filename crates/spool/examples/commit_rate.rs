@@ -1,6 +1,7 @@
 //! Durable messages per second: the spool beside a bare group-committed log on the same disk.
 //!
-//! `cargo run --release -p spool --example commit_rate -- [--seconds N] [--directory DIR]`
+//! `cargo run --release -p spool --example commit_rate -- [--seconds N] [--directory DIR]
+//! [--octets N] [--tasks N]`
 //!
 //! The bare log is the least that can be done: one thread appends whatever waits to a
 //! zero-filled file, flushes once and acknowledges; no envelope, no index, no checksum, and
@@ -34,16 +35,25 @@ const LOG: u64 = 64 * 1024 * 1024;
 struct Options {
     seconds: u64,
     directory: PathBuf,
+    octets: Vec<usize>,
+    tasks: Vec<usize>,
 }
 
 fn options() -> Result<Options, Failure> {
-    let mut options = Options { seconds: 3, directory: std::env::temp_dir() };
+    let mut options = Options {
+        seconds: 3,
+        directory: std::env::temp_dir(),
+        octets: vec![4 * 1024, 50 * 1024],
+        tasks: vec![1, 8, 64, 256],
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().ok_or(format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--seconds" => options.seconds = value.parse()?,
             "--directory" => options.directory = value.into(),
+            "--octets" => options.octets = vec![value.parse()?],
+            "--tasks" => options.tasks = vec![value.parse()?],
             _ => return Err(format!("unknown option {argument}").into()),
         }
     }
@@ -55,8 +65,8 @@ fn main() -> Result<(), Failure> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     println!("octets  tasks  bare log/s   intake/s  ratio  records/flush  and delivered/s");
-    for octets in [4 * 1024, 50 * 1024] {
-        for tasks in [1, 8, 64, 256] {
+    for octets in options.octets.clone() {
+        for tasks in options.tasks.clone() {
             let directory = options.directory.join(format!("commit-rate-{}", std::process::id()));
             let measured = runtime.block_on(measure(&options, &directory, octets, tasks));
             std::fs::remove_dir_all(&directory)?;

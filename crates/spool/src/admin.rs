@@ -75,8 +75,10 @@ pub struct QueueEntry {
     pub next_attempt: Option<Timestamp>,
     /// What the last attempt of a pending recipient ended with.
     pub last_reply: Option<Box<str>>,
-    /// Held by an administrator: not tried until released.
+    /// Not tried until an administrator releases it.
     pub held: bool,
+    /// Why it was held for review when it came, if it was.
+    pub review: Option<Box<str>>,
     /// Being delivered now.
     pub in_delivery: bool,
     /// Its record or its text does not read; it stays in the queue, untried, until it is
@@ -237,12 +239,13 @@ impl Spool {
                 return Ok(());
             }
             let seen = view.entry.state;
-            let read = self.shared.blocking(move || view.read().map(|stored| stored.payload));
-            let payload = read.await.map_err(|_| AdminError::Failed(id))?;
-            let untried = || {
-                let due = self.shared.now();
-                State { id, held, due, recipients: Vec::new() }.encode(usize::MAX)
-            };
+            let read = self.shared.blocking(move || {
+                view.read().map(|stored| (stored.payload, stored.message.summary.first_due()))
+            });
+            let (payload, stored_due) = read.await.map_err(|_| AdminError::Failed(id))?;
+            // While nobody has tried it, its time stays the one of its own record.
+            let untried =
+                || State { id, held, due: stored_due, recipients: Vec::new() }.encode(usize::MAX);
             let payload = payload.unwrap_or_else(untried);
             let due = self.shared.now();
             match self.ask(Effect::Hold { id, held, seen, due }, payload).await {

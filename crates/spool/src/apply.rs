@@ -27,7 +27,9 @@ pub(crate) fn prepare(queue: &mut Queue, request: &mut Request) -> Result<Option
                 None => false,
             }
         }
-        Effect::Progress { id, .. } => begin_state(queue, *id, &mut request.meta, None),
+        Effect::Progress { id, .. } | Effect::Record { id } => {
+            begin_state(queue, *id, &mut request.meta, None)
+        }
         Effect::Save { id } => {
             let current = queue.unsaved.get(&id.as_u64()) == Some(&request.meta);
             current && begin_state(queue, *id, &mut request.meta, None)
@@ -77,14 +79,12 @@ pub(crate) fn apply(queue: &mut Queue, planned: &mut Planned, generation: u32) -
     let meta_len = planned.meta_len();
     let body_len = planned.request.body.octets;
     match &mut planned.request.effect {
-        Effect::Queue { id, due, file } => {
-            let mut marks = Marks::default();
+        Effect::Queue { id, due, marks, file } => {
             if let Some(file) = file.take() {
-                marks.set(Marks::EXTERNAL, true);
                 file.keep();
             }
             let (message, state) = (location, Location::NOWHERE);
-            let due = *due;
+            let (due, marks) = (*due, *marks);
             queue.insert(
                 *id,
                 Entry { due, message, state, meta_len, body_len, state_len: 0, marks },
@@ -94,13 +94,15 @@ pub(crate) fn apply(queue: &mut Queue, planned: &mut Planned, generation: u32) -
             end_state(queue, *id, location, meta_len);
             settle(queue, *id, *due);
         }
-        Effect::Save { id } => end_state(queue, *id, location, meta_len),
+        Effect::Save { id } | Effect::Record { id } => {
+            end_state(queue, *id, location, meta_len);
+        }
         Effect::Hold { id, held, due, .. } => {
             end_state(queue, *id, location, meta_len);
             let (held, due) = (*held, *due);
             queue.change(*id, |entry| {
                 entry.marks.set(Marks::HELD, held);
-                if !held {
+                if !held && !entry.marks.has(Marks::FUTURE) {
                     entry.due = entry.due.min(due);
                     entry.marks.set(Marks::HURRIED, true);
                 }
@@ -152,6 +154,13 @@ pub(crate) fn give_up(queue: &mut Queue, request: &mut Request) -> Option<Reques
             if queue.change(id, |entry| entry.marks.set(Marks::SAVING, false)) {
                 queue.unsaved.insert(id.as_u64(), std::mem::take(&mut request.meta));
                 settle(queue, id, due);
+            }
+            None
+        }
+        Effect::Record { id } => {
+            let id = *id;
+            if queue.change(id, |entry| entry.marks.set(Marks::SAVING, false)) {
+                queue.unsaved.insert(id.as_u64(), std::mem::take(&mut request.meta));
             }
             None
         }

@@ -1,8 +1,8 @@
 //! The thread for everything that is not urgent: room for the next segment, segments that
 //! may go, segments worth emptying, files nobody needs, the floors of free space.
 
-use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +18,13 @@ use crate::{QueueId, message, note, progress};
 
 /// How often it looks by itself.
 const ROUND: Duration = Duration::from_secs(1);
+
+/// Pause between two pieces of zeros.
+const BETWEEN_PIECES: Duration = Duration::from_millis(2);
+
+/// Octets of a batch from which on zeros written ahead cost more than they save: the batch pays
+/// once for the change of metadata, the zeros go to the disk as often as the mail.
+const WORTH_POLISHING: u64 = 256 * 1024;
 
 /// Octets of records that are copied before the committer has acknowledged the first.
 const MOVES_OCTETS: u64 = 4 * 1024 * 1024;
@@ -40,14 +47,50 @@ impl Caretaker {
 
     /// Works until the spool closes.
     pub(crate) fn run(self) {
+        let mut clock = None;
         loop {
-            let chores = self.shared.chores(ROUND);
+            self.shared.watch_clock(&mut clock);
+            let chores = self.wait();
             let stop = chores.stop;
             self.round(chores, stop);
             if stop {
                 return;
             }
         }
+    }
+
+    /// Waits for something to do, for a round at most; meanwhile writes zeros to the next
+    /// segment, and to those in reserve while nobody else writes.
+    fn wait(&self) -> Chores {
+        let mut patience = ROUND;
+        let mut before = self.written();
+        while let Some(left) = patience.checked_sub(BETWEEN_PIECES) {
+            let now = self.written();
+            let (batches, octets) = (now.0 - before.0, now.1.saturating_sub(before.1));
+            before = now;
+            // The maker logs why not, and makes another when it is needed.
+            let polished = match octets.checked_div(batches) {
+                None => self.shared.polish_segment(),
+                Some(each) if each < WORTH_POLISHING => self.shared.polish_ready(),
+                Some(_) => Ok(true),
+            };
+            if batches == 0 && !polished.unwrap_or(false) {
+                break;
+            }
+            let chores = self.shared.chores(BETWEEN_PIECES);
+            if !chores.is_empty() {
+                return chores;
+            }
+            patience = left;
+        }
+        self.shared.chores(patience)
+    }
+
+    /// Batches so far, and octets in them.
+    fn written(&self) -> (u64, u64) {
+        let counters = &self.shared.counters;
+        let octets = counters.octets.load(Ordering::Relaxed);
+        (counters.batches.load(Ordering::Acquire), octets)
     }
 
     fn round(&self, chores: Chores, stop: bool) {
@@ -64,7 +107,7 @@ impl Caretaker {
             // The maker logs why not; the committer will try again itself.
             let _ = shared.prepare_segment();
         }
-        if let Err(error) = shared.numbers.top_up(layer, shared.directory()) {
+        if let Err(error) = shared.numbers.top_up(layer, &shared.names, shared.directory()) {
             tracing::error!(%error, "spool: no more queue IDs can be reserved");
         }
         self.remind();
@@ -91,8 +134,8 @@ impl Caretaker {
     }
 
     /// Removes segments that nothing needs, and those that are needed no more once these are
-    /// gone. A segment's absence counts only when the directory has been flushed: notes about
-    /// it must not go before it has gone for good.
+    /// gone. A segment is gone when its own header says so on the medium: notes about it must
+    /// not go before.
     fn remove_segments(&self) {
         loop {
             let removable = self.shared.queue().segments.removable();
@@ -100,27 +143,33 @@ impl Caretaker {
                 return;
             }
             let layer = &*self.shared.layer;
-            let aside: io::Result<()> = removable
-                .iter()
-                .try_for_each(|segment| match segment.set_aside(layer) {
-                    // Done before, but the directory could not be flushed.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                    other => other,
-                })
-                .and_then(|()| layer.sync_directory(self.shared.directory()));
-            if let Err(error) = aside {
+            let retired = removable.iter().try_for_each(|segment| segment.retire(layer));
+            if let Err(error) = retired {
                 tracing::error!(%error, "spool: old segments cannot be removed");
                 return;
             }
+            let begun = self.shared.names.begin();
+            let aside = removable
+                .iter()
+                .try_for_each(|segment| segment.set_aside(layer))
+                .and_then(|()| self.shared.names.flush(layer, begun));
             let mut queue = self.shared.queue();
             for segment in &removable {
                 queue.segments.removed(segment.generation);
             }
             drop(queue);
             for segment in removable {
-                if let Err(error) = self.shared.recycle(segment) {
+                // A file whose old name may come back is not used again.
+                let done = match &aside {
+                    Ok(()) => self.shared.recycle(segment),
+                    Err(_) => segment.remove(layer),
+                };
+                if let Err(error) = done {
                     tracing::warn!(%error, "spool: the file of an old segment cannot be removed");
                 }
+            }
+            if let Err(error) = aside {
+                tracing::error!(%error, "spool: the files of old segments cannot be renamed");
             }
         }
     }

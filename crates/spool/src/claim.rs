@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use crate::job::Claim;
 use crate::message::{milliseconds, timestamp};
-use crate::progress::{State, next_due};
+use crate::progress::{Progress, State, next_due};
 use crate::queue::Marks;
 use crate::request::{Effect, Fault, Request};
 use crate::segment::Segment;
@@ -17,16 +17,29 @@ use crate::{Job, Outcome, QueueId, RecipientState, SettleError, Spool};
 /// Messages claimed by one call, at most.
 const CLAIM_MAX: usize = 1024;
 
+/// Outcomes that are not on disk yet, from which on nothing is claimed: each would be an attempt
+/// more after a crash.
+const UNSAVED_MAX: usize = 1024;
+
+/// Messages brought forward before the queue's lock is given to others.
+const BRING: usize = 256;
+
 /// How long [`Spool::due`] trusts the wall clock to run on as it did.
 const RECHECK: Duration = Duration::from_secs(1);
 
 impl Spool {
     /// Claims up to `max` (at most 1024) messages that are due at `at` (wall clock), the
-    /// longest due first. Does not wait for any; see [`Self::due`]. Cancelled, it claims
-    /// nothing.
+    /// longest due first. Does not wait for any; see [`Self::due`]. None while more than a
+    /// thousand outcomes wait for a disk that works. Cancelled, it claims nothing.
     pub async fn claim(&self, at: Timestamp, max: usize) -> Vec<Job> {
         let at = milliseconds(at);
-        let views = self.shared.queue().claim(at, max.min(CLAIM_MAX));
+        let views = {
+            let mut queue = self.shared.queue();
+            if self.shared.unsaved(&queue) >= UNSAVED_MAX {
+                return Vec::new();
+            }
+            queue.claim(at, max.min(CLAIM_MAX))
+        };
         if views.is_empty() {
             return Vec::new();
         }
@@ -49,7 +62,36 @@ impl Spool {
             }
             Ok(jobs)
         });
-        read.await.unwrap_or_default()
+        let jobs = read.await.unwrap_or_default();
+        jobs.into_iter().filter_map(|job| self.with_a_turn(job)).collect()
+    }
+
+    /// Gives the job back unless it is some recipient's turn. If there is none any more (its
+    /// last outcomes came by [`Self::record`], and then the process ended), it is done.
+    fn with_a_turn(&self, job: Job) -> Option<Job> {
+        if !job.remaining().is_empty() {
+            return Some(job);
+        }
+        let (id, due) = (job.id(), next_due(&job.progress()));
+        if let Some(due) = due {
+            job.claim.postpone(due);
+        } else if let Ok(place) = self.requests.try_reserve() {
+            job.claim.settle();
+            place.send(Request::new(Effect::Done { id }, Vec::new(), None));
+        }
+        None
+    }
+
+    /// Makes messages due that wait because of [`Job::postpone`]; recipients that were deferred
+    /// keep their times. Those that are unknown, claimed, held or delayed by their sender stay
+    /// as they are.
+    pub fn bring_forward(&self, ids: &[QueueId]) {
+        let now = self.shared.now();
+        for some in ids.chunks(BRING) {
+            let mut queue = self.shared.queue();
+            some.iter().for_each(|id| queue.bring_forward(*id, now));
+        }
+        self.shared.changed.notify_waiters();
     }
 
     /// Waits until some message is due and unclaimed by the spool's clock. Notices within a
@@ -60,7 +102,11 @@ impl Spool {
             tokio::pin!(changed);
             // From here on no change is missed.
             changed.as_mut().enable();
-            let next = self.shared.queue().next_due();
+            let next = {
+                let queue = self.shared.queue();
+                let stuck = self.shared.unsaved(&queue) >= UNSAVED_MAX;
+                queue.next_due().filter(|_| !stuck)
+            };
             let now = self.shared.now();
             let wait = match next {
                 Some(due) if due <= now => return,
@@ -107,6 +153,37 @@ impl Spool {
         }
     }
 
+    /// Records what became of some of a job's recipients, durably as [`Self::settle`] does, and
+    /// leaves the job with its owner: for a message on its way to several destinations, so that
+    /// what one of them took need not wait for the others. [`Job::remaining`] stays as it was.
+    ///
+    /// # Errors
+    /// [`SettleError`].
+    pub async fn record(
+        &self,
+        job: &Job,
+        outcomes: Vec<(usize, Outcome)>,
+    ) -> Result<(), SettleError> {
+        let id = job.id();
+        let Ok(place) = self.requests.reserve().await else {
+            return Err(SettleError::Closed(id));
+        };
+        let (ack, acknowledged) = oneshot::channel();
+        {
+            // Kept until it is sent: records of one job are written in the order of their making.
+            let mut progress = job.progress();
+            take_in(id, &mut progress, outcomes);
+            let due = next_due(&progress).unwrap_or_else(|| self.shared.now());
+            let payload = self.state(id, due, progress.clone());
+            place.send(Request::new(Effect::Record { id }, payload, Some(ack)));
+        }
+        match acknowledged.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(SettleError::NotDurable(id)),
+            Err(_) => Err(SettleError::Closed(id)),
+        }
+    }
+
     fn settlement(
         &self,
         job: Job,
@@ -114,22 +191,30 @@ impl Spool {
         ack: oneshot::Sender<Result<(), Fault>>,
     ) -> (Request, Claim) {
         let id: QueueId = job.id();
-        let Job { claim, mut progress, .. } = job;
-        for (index, outcome) in outcomes {
-            match progress.get_mut(index) {
-                Some(recipient) if recipient.state == RecipientState::Pending => {
-                    recipient.apply(outcome);
-                }
-                _ => tracing::warn!(%id, index, "spool: an outcome for no pending recipient"),
-            }
-        }
+        let (claim, mut progress) = job.into_parts();
+        take_in(id, &mut progress, outcomes);
         let Some(due) = next_due(&progress) else {
             return (Request::new(Effect::Done { id }, Vec::new(), Some(ack)), claim);
         };
-        // The committer knows whether it is held.
-        let state = State { id, held: false, due, recipients: progress };
-        let most = Segment::capacity(self.shared.config.segment_size.0) / 2;
-        let payload = state.encode(usize::try_from(most).unwrap_or(usize::MAX));
+        let payload = self.state(id, due, progress);
         (Request::new(Effect::Progress { id, due }, payload, Some(ack)), claim)
+    }
+
+    fn state(&self, id: QueueId, due: i64, recipients: Vec<Progress>) -> Vec<u8> {
+        // The committer knows whether it is held.
+        let state = State { id, held: false, due, recipients };
+        let most = Segment::capacity(self.shared.config.segment_size.0) / 2;
+        state.encode(usize::try_from(most).unwrap_or(usize::MAX))
+    }
+}
+
+fn take_in(id: QueueId, progress: &mut [Progress], outcomes: Vec<(usize, Outcome)>) {
+    for (index, outcome) in outcomes {
+        match progress.get_mut(index) {
+            Some(recipient) if recipient.state == RecipientState::Pending => {
+                recipient.apply(outcome);
+            }
+            _ => tracing::warn!(%id, index, "spool: an outcome for no pending recipient"),
+        }
     }
 }

@@ -89,6 +89,8 @@ impl Committer {
 
     /// Makes a segment active now instead of with the first batch.
     pub(crate) fn warm_up(&mut self) -> io::Result<()> {
+        self.shared.prepare_segment()?;
+        while self.shared.polish_ready()? {}
         self.activate()
     }
 
@@ -143,6 +145,7 @@ impl Committer {
         while let Some(request) = self.unsaved.pop_back() {
             self.inbox.push_front(request);
         }
+        self.shared.counters.kept.store(0, Ordering::Relaxed);
         let queue = self.shared.queue();
         for (id, payload) in &queue.unsaved {
             let effect = Effect::Save { id: crate::QueueId::from_u64(*id) };
@@ -201,7 +204,8 @@ impl Committer {
     /// The batch is durable: changes the index, tells everybody.
     fn conclude(&mut self, mut batch: Batch, active: &mut Active) {
         let counters = &self.shared.counters;
-        counters.batches.fetch_add(1, Ordering::Relaxed);
+        counters.octets.fetch_add(batch.end - batch.start, Ordering::Relaxed);
+        counters.batches.fetch_add(1, Ordering::Release);
         counters.records.fetch_add(batch.planned.len() as u64, Ordering::Relaxed);
         let mut discards = Vec::new();
         {
@@ -272,6 +276,7 @@ impl Committer {
         };
         if self.unsaved.len() < UNSAVED_MAX {
             self.unsaved.push_back(kept);
+            self.shared.counters.kept.store(self.unsaved.len(), Ordering::Relaxed);
         } else {
             tracing::error!("spool: an outcome cannot be kept; a crash would repeat a delivery");
         }

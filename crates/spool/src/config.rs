@@ -98,6 +98,9 @@ pub struct SpoolConfig {
     pub directory: PathBuf,
     /// Size of one file of the log, written full of zeros ahead of its use. 1MiB to 1GiB.
     pub segment_size: Size,
+    /// Room for mail that is made ready while there is nothing else to do: a burst of this size
+    /// is taken at the full speed of the disk. Up to 64GiB; 0: none.
+    pub reserve: Size,
     /// A message larger than this gets a file of its own below `big/` while it is received.
     /// 4KiB to a quarter of `segment_size`.
     pub inline_max: Size,
@@ -126,6 +129,7 @@ impl Default for SpoolConfig {
         Self {
             directory: PathBuf::from("/var/spool/lastpost"),
             segment_size: Size::mib(64),
+            reserve: Size::mib(256),
             inline_max: Size::kib(256),
             message_max: Size::mib(128),
             memory_max: Size::mib(64),
@@ -172,6 +176,7 @@ impl SpoolConfig {
         }
         let segment = self.segment_size;
         within("segment_size", segment, Size::mib(1), Size::mib(1024))?;
+        within("reserve", self.reserve, Size(0), Size::mib(64 * 1024))?;
         within("inline_max", self.inline_max, Size::kib(4), Size(segment.0 / 4))?;
         within("message_max", self.message_max, Size::kib(64), Size::mib(16 * 1024))?;
         within("memory_max", self.memory_max, Size::mib(1), Size::mib(64 * 1024))?;

@@ -1,6 +1,8 @@
 //! A message while it is being received: in memory while small, in a file of its own when
 //! large or when memory is short.
 
+mod reader;
+
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -9,9 +11,13 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::layer::{is_full, write_all_at};
+use crate::names::Begun;
 use crate::request::Body;
-use crate::shared::{BIG, Shared};
+use crate::segment::Segment;
+use crate::shared::Shared;
 use crate::{IntakeError, QueueId};
+
+pub use reader::DraftReader;
 
 /// The smallest and the largest piece of memory a draft takes at once.
 const CHUNK_MIN: usize = 4 * 1024;
@@ -21,14 +27,21 @@ const CHUNK_MAX: usize = 64 * 1024;
 /// there when that is used up.
 const GATHER: usize = 16 * 1024;
 
+/// Octets from which on two checksums are combined instead of being made anew.
+const COMBINE_MIN: usize = 128 * 1024;
+
 /// The text of a message while it is being received.
 ///
 /// Dropped, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
     shared: Arc<Shared>,
+    /// What goes before all that was written.
+    head: Vec<u8>,
     text: Text,
+    /// Octets written, without the head.
     octets: u64,
+    /// Of what was written.
     crc: u32,
     /// A write failed or was abandoned half-way.
     broken: bool,
@@ -55,10 +68,16 @@ enum Text {
 pub(crate) struct OwnFile {
     shared: Arc<Shared>,
     id: QueueId,
+    /// Before it was made.
+    begun: Begun,
     kept: bool,
 }
 
 impl OwnFile {
+    fn new(shared: &Arc<Shared>, id: QueueId) -> Self {
+        Self { shared: Arc::clone(shared), id, begun: shared.big.begin(), kept: false }
+    }
+
     pub(crate) fn id(&self) -> QueueId {
         self.id
     }
@@ -91,7 +110,7 @@ impl Draft {
     pub(crate) fn new(shared: Arc<Shared>, expected: u64) -> Self {
         let hint = usize::try_from(expected).unwrap_or(usize::MAX).min(CHUNK_MAX);
         let text = Text::Memory { chunks: Vec::new(), hint, share: None };
-        Self { shared, text, octets: 0, crc: 0, broken: false }
+        Self { shared, head: Vec::new(), text, octets: 0, crc: 0, broken: false }
     }
 
     /// Appends stored octets (canonical CRLF lines, unstuffed). Copies them once; waits when
@@ -105,7 +124,7 @@ impl Draft {
             return Err(IntakeError::Failed);
         }
         let total = self.octets + octets.len() as u64;
-        if total > self.shared.config.message_max.0 {
+        if self.head.len() as u64 + total > self.shared.config.message_max.0 {
             return Err(IntakeError::TooLarge);
         }
         self.broken = true;
@@ -125,10 +144,22 @@ impl Draft {
         Ok(())
     }
 
-    /// Octets so far.
+    /// Octets so far, the head among them.
     #[must_use]
     pub fn octets(&self) -> u64 {
-        self.octets
+        self.head.len() as u64 + self.octets
+    }
+
+    /// Puts `head` before all that was or will be written, in the place of an earlier one.
+    /// Whether it fits is told by the intake: it must be smaller than a quarter of a segment.
+    pub fn set_head(&mut self, head: Vec<u8>) {
+        self.head = head;
+    }
+
+    /// Reads back what was written, without the head.
+    #[must_use]
+    pub fn reader(&self) -> DraftReader<'_> {
+        DraftReader::new(self)
     }
 
     /// Copies as much into memory as there is room for; gives back what is left.
@@ -164,7 +195,7 @@ impl Draft {
     /// Turns a draft in memory into one in a file.
     async fn spill(&mut self) -> Result<(), IntakeError> {
         let id = self.shared.numbers.take().ok_or(IntakeError::Failed)?;
-        let name = OwnFile { shared: Arc::clone(&self.shared), id, kept: false };
+        let name = OwnFile::new(&self.shared, id);
         let empty = Text::Memory { chunks: Vec::new(), hint: 0, share: None };
         let Text::Memory { chunks, share, .. } = std::mem::replace(&mut self.text, empty) else {
             return Err(IntakeError::Failed);
@@ -209,30 +240,57 @@ impl Draft {
     }
 
     /// Makes the text durable, if it has a file of its own, and hands it over.
-    pub(crate) async fn finish(self) -> Result<Finished, IntakeError> {
+    pub(crate) async fn finish(mut self) -> Result<Finished, IntakeError> {
         if self.broken || self.shared.is_closed() {
             return Err(IntakeError::Failed);
         }
+        let config = &self.shared.config;
+        let most = Segment::capacity(config.segment_size.0) / 4;
+        let head_octets = self.head.len() as u64;
+        if self.octets() > config.message_max.0 || head_octets > most {
+            return Err(IntakeError::TooLarge);
+        }
+        if let Text::Memory { .. } = self.text
+            && self.octets() > most.max(config.inline_max.0)
+        {
+            self.spill().await?;
+        }
+        let octets = self.octets();
+        let head = Bytes::from(self.head);
+        let head_crc = crc32c::crc32c(&head);
+        let tail = usize::try_from(self.octets).map_err(|_| IntakeError::TooLarge)?;
+        let crc = match (&self.text, head_octets) {
+            (_, 0) => self.crc,
+            // Combining costs as much as going over so much again.
+            (Text::Memory { chunks, .. }, _) if tail <= COMBINE_MIN => {
+                chunks.iter().fold(head_crc, |crc, chunk| crc32c::crc32c_append(crc, chunk))
+            }
+            _ => crc32c::crc32c_combine(head_crc, self.crc, tail),
+        };
+        let head = (!head.is_empty()).then_some(head);
         match self.text {
             Text::Memory { chunks, share, .. } => {
                 let id = self.shared.numbers.take().ok_or(IntakeError::Failed)?;
-                let chunks = chunks.into_iter().map(Bytes::from).collect();
-                // At most `inline_max`, which is far below 4 GiB.
-                let octets = u32::try_from(self.octets).map_err(|_| IntakeError::TooLarge)?;
-                let body = Body { chunks, octets, crc: self.crc, _memory: share };
-                Ok(Finished { id, octets: self.octets, crc: self.crc, body, file: None })
+                let chunks = head.into_iter().chain(chunks.into_iter().map(Bytes::from)).collect();
+                // At most a quarter of a segment, which is far below 4 GiB.
+                let length = u32::try_from(octets).map_err(|_| IntakeError::TooLarge)?;
+                let body = Body { chunks, octets: length, crc, _memory: share };
+                Ok(Finished { id, octets, crc, body, file: None })
             }
             Text::File { file, name, gathered, written } => {
-                let layer = Arc::clone(&self.shared.layer);
-                let directory = self.shared.directory().join(BIG);
+                let (shared, begun) = (Arc::clone(&self.shared), name.begun);
                 let synced = self.shared.blocking(move || {
-                    write_all_at(&*layer, &file, &mut [IoSlice::new(&gathered)], written)?;
+                    let layer = &*shared.layer;
+                    write_all_at(layer, &file, &mut [IoSlice::new(&gathered)], written)?;
                     layer.sync(&file)?;
-                    layer.sync_directory(&directory)
+                    shared.big.flush(layer, begun)
                 });
                 synced.await.map_err(refused)?;
-                let (id, octets, crc) = (name.id(), self.octets, self.crc);
-                Ok(Finished { id, octets, crc, body: Body::default(), file: Some(name) })
+                let id = name.id();
+                let length = u32::try_from(head_octets).map_err(|_| IntakeError::TooLarge)?;
+                let chunks = head.into_iter().collect();
+                let body = Body { chunks, octets: length, crc: head_crc, _memory: None };
+                Ok(Finished { id, octets, crc, body, file: Some(name) })
             }
         }
     }

@@ -201,6 +201,8 @@ pub struct Report {
     pub smtputf8: bool,
     /// Whether it holds octets above 127.
     pub eight_bit: bool,
+    /// It is about a message with REQUIRETLS, and so is bound by it too (RFC 8689 section 5).
+    pub require_tls: bool,
     /// When it was made.
     pub at: Timestamp,
 }
@@ -212,7 +214,7 @@ impl Report {
             recipients: self.recipients.into_iter().map(Recipient::new).collect(),
             smtputf8: self.smtputf8,
             coding: if self.eight_bit { Coding::EightBit } else { Coding::SevenBit },
-            wishes: Wishes::default(),
+            wishes: Wishes { require_tls: self.require_tls, ..Wishes::default() },
             received_at: self.at,
         };
         (envelope, self.body)

@@ -14,12 +14,16 @@ pub enum SpoolError {
     Config(#[from] ConfigError),
     /// Another process has this spool open.
     #[error(
-        "{} is in use by another process (lock file {}); stop that daemon first",
-        directory.display(), directory.join("lock").display()
+        "{} is in use by another process{} (lock file {}); stop that daemon first",
+        directory.display(),
+        holder.map(|id| format!(", {id}")).unwrap_or_default(),
+        directory.join("lock").display()
     )]
     InUse {
         /// The spool.
         directory: PathBuf,
+        /// The process's ID, if it has said it.
+        holder: Option<u32>,
     },
     /// The file system said no.
     #[error("cannot {action} {}: {source}", path.display())]

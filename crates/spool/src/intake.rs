@@ -1,5 +1,6 @@
 //! The three ways into the queue. Each answers only after the flush that covers the message.
 
+use address::ReversePath;
 use auth::Permit;
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -30,7 +31,7 @@ impl Spool {
         if octets > self.shared.config.message_max.0 {
             return Err(IntakeError::TooLarge);
         }
-        if self.shared.is_full() {
+        if self.shared.is_full() || self.shared.has_no_room_for(octets) {
             return Err(IntakeError::Full);
         }
         Ok(Draft::new(self.shared.clone(), octets))
@@ -47,20 +48,26 @@ impl Spool {
         envelope: Envelope,
         draft: Draft,
     ) -> Result<QueueId, IntakeError> {
-        if envelope.sender != *permit.sender() {
-            return Err(IntakeError::NotPermitted);
-        }
-        let allowed = permit.recipients_max().map_or(usize::MAX, |most| most as usize);
-        if envelope.recipients.len() > allowed {
-            return Err(IntakeError::TooManyRecipients);
-        }
-        let origin = Origin::Submitted {
-            account: permit.account().key().clone(),
-            authority: permit.authority().into(),
-            client: permit.client(),
-        };
+        let origin = submitted(permit, &envelope)?;
         self.refuse_if_full()?;
-        self.queue(envelope, origin, draft).await
+        self.queue(envelope, origin, draft, None).await
+    }
+
+    /// As [`Self::intake`], but nobody tries the message until an administrator releases it.
+    /// `reason` says why, in at most 500 octets, and is stored with the message.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; then it is not queued.
+    pub async fn intake_for_review(
+        &self,
+        permit: &Permit,
+        envelope: Envelope,
+        draft: Draft,
+        reason: &str,
+    ) -> Result<QueueId, IntakeError> {
+        let origin = submitted(permit, &envelope)?;
+        self.refuse_if_full()?;
+        self.queue(envelope, origin, draft, Some(reason)).await
     }
 
     /// Queues a message from outside for local recipients; otherwise as [`Self::intake`].
@@ -74,7 +81,23 @@ impl Spool {
     ) -> Result<QueueId, IntakeError> {
         let (envelope, origin) = envelope.split();
         self.refuse_if_full()?;
-        self.queue(envelope, origin, draft).await
+        self.queue(envelope, origin, draft, None).await
+    }
+
+    /// As [`Self::inbound`], but nobody tries the message until an administrator releases it;
+    /// see [`Self::intake_for_review`].
+    ///
+    /// # Errors
+    /// [`IntakeError`].
+    pub async fn inbound_for_review(
+        &self,
+        envelope: InboundEnvelope,
+        draft: Draft,
+        reason: &str,
+    ) -> Result<QueueId, IntakeError> {
+        let (envelope, origin) = envelope.split();
+        self.refuse_if_full()?;
+        self.queue(envelope, origin, draft, Some(reason)).await
     }
 
     /// Queues a report of our own with the null sender. Not subject to the floors of space,
@@ -86,19 +109,23 @@ impl Spool {
         let (envelope, body): (Envelope, Bytes) = report.split();
         let mut draft = Draft::new(self.shared.clone(), body.len() as u64);
         draft.write(&body).await?;
-        self.queue(envelope, Origin::Report, draft).await
+        self.queue(envelope, Origin::Report, draft, None).await
     }
 
     fn refuse_if_full(&self) -> Result<(), IntakeError> {
         if self.shared.is_full() { Err(IntakeError::Full) } else { Ok(()) }
     }
 
-    async fn queue(
+    pub(crate) async fn queue(
         &self,
         envelope: Envelope,
         origin: Origin,
         draft: Draft,
+        review: Option<&str>,
     ) -> Result<QueueId, IntakeError> {
+        if let ReversePath::Unqualified(_) = envelope.sender {
+            return Err(IntakeError::NotPermitted);
+        }
         match envelope.recipients.len() {
             0 => return Err(IntakeError::NoRecipients),
             1..=RECIPIENTS_MAX => {}
@@ -106,17 +133,20 @@ impl Spool {
         }
         let Finished { id, octets, crc, body, file } = draft.finish().await?;
         let received = milliseconds(envelope.received_at);
-        let summary = Summary { id, octets, received, crc, external: file.is_some() };
-        let meta = encode(&summary, &envelope, &origin);
+        let (external, not_before) = (file.is_some(), envelope.wishes.hold_until.map(milliseconds));
+        let review_asked = review.is_some();
+        let summary =
+            Summary { id, octets, received, crc, external, review: review_asked, not_before };
+        let meta = encode(&summary, &envelope, &origin, review);
         // Half of a segment: the other half is for a body and for what goes before.
         let most = Segment::capacity(self.shared.config.segment_size.0) / 2;
         let meta_len = u32::try_from(meta.len()).unwrap_or(u32::MAX);
         if span(meta_len, 0) > most {
             return Err(IntakeError::TooManyRecipients);
         }
-        let due = received.min(self.shared.now());
+        let due = not_before.unwrap_or_else(|| received.min(self.shared.now()));
         let (ack, acknowledged) = oneshot::channel();
-        let effect = Effect::Queue { id, due, file };
+        let effect = Effect::Queue { id, due, marks: summary.marks(), file };
         let request = Request { effect, meta, body, ack: Some(ack) };
         self.requests.send(request).await.map_err(|_| IntakeError::Failed)?;
         match acknowledged.await {
@@ -125,4 +155,20 @@ impl Spool {
             _ => Err(IntakeError::Failed),
         }
     }
+}
+
+/// Where a submitted message comes from, if the permit covers its envelope.
+fn submitted(permit: &Permit, envelope: &Envelope) -> Result<Origin, IntakeError> {
+    if envelope.sender != *permit.sender() {
+        return Err(IntakeError::NotPermitted);
+    }
+    let allowed = permit.recipients_max().map_or(usize::MAX, |most| most as usize);
+    if envelope.recipients.len() > allowed {
+        return Err(IntakeError::TooManyRecipients);
+    }
+    Ok(Origin::Submitted {
+        account: permit.account().key().clone(),
+        authority: permit.authority().into(),
+        client: permit.client(),
+    })
 }

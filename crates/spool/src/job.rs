@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::message::Message;
+use crate::message::{Message, milliseconds};
 use crate::progress::Progress;
 use crate::queue::{Marks, View};
 use crate::record::Header;
@@ -31,6 +31,8 @@ pub struct Remaining {
     pub attempts: u32,
     /// What the last attempt ended with, if there was one.
     pub last_reply: Option<Box<str>>,
+    /// An earlier [`Outcome::Deferred`] said that the sender has been told of the delay.
+    pub delay_reported: bool,
 }
 
 /// What became of one recipient.
@@ -44,6 +46,8 @@ pub enum Outcome {
         until: Timestamp,
         /// Why: the reply of the next hop or our own words. Cut at 500 octets.
         reply: Box<str>,
+        /// The sender has been told that it takes longer. Once said, it stays.
+        delay_reported: bool,
     },
     /// Given up. The caller has queued the report already, or none is due.
     Failed {
@@ -64,6 +68,16 @@ impl Claim {
     /// For a message just claimed in the queue.
     pub(crate) fn new(shared: Arc<Shared>, id: QueueId) -> Self {
         Self { shared, id, settled: false }
+    }
+
+    /// Gives the message back, due at `due`, without a record.
+    pub(crate) fn postpone(mut self, due: i64) {
+        self.settled = true;
+        self.shared.queue().change(self.id, |entry| {
+            entry.due = due;
+            entry.marks.set(Marks::CLAIMED, false);
+        });
+        self.shared.changed.notify_waiters();
     }
 
     /// What becomes of the message is up to the committer.
@@ -87,8 +101,17 @@ impl Drop for Claim {
 #[derive(Debug)]
 enum Text {
     Read(Bytes),
-    Log { segment: Arc<Segment>, offset: u32, header: Header },
-    Own,
+    Log {
+        segment: Arc<Segment>,
+        offset: u32,
+        header: Header,
+    },
+    /// In a file of its own; the head that the record holds goes before.
+    Own {
+        segment: Arc<Segment>,
+        offset: u32,
+        header: Header,
+    },
 }
 
 /// A claimed message. Nobody else gets it until it is settled or dropped; dropped, it goes
@@ -97,7 +120,7 @@ enum Text {
 pub struct Job {
     pub(crate) claim: Claim,
     message: Message,
-    pub(crate) progress: Vec<Progress>,
+    progress: Mutex<Vec<Progress>>,
     remaining: Vec<Remaining>,
     text: Text,
 }
@@ -117,18 +140,28 @@ impl Job {
                 index,
                 attempts: progress.attempts,
                 last_reply: progress.reply.clone(),
+                delay_reported: progress.delay_reported,
             })
             .collect();
         let (offset, header) = (view.entry.message.offset, stored.header);
         let text = if stored.message.summary.external {
-            Text::Own
+            Text::Own { segment: Arc::clone(&view.segment), offset, header }
         } else if header.body_len <= EAGER {
             Text::Read(view.segment.read_body(offset, &header)?.into())
         } else {
             Text::Log { segment: Arc::clone(&view.segment), offset, header }
         };
-        let (message, progress) = (stored.message, stored.progress);
+        let (message, progress) = (stored.message, Mutex::new(stored.progress));
         Ok(Self { claim, message, progress, remaining, text })
+    }
+
+    /// How far each recipient is.
+    pub(crate) fn progress(&self) -> MutexGuard<'_, Vec<Progress>> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn into_parts(self) -> (Claim, Vec<Progress>) {
+        (self.claim, self.progress.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Its name.
@@ -157,6 +190,23 @@ impl Job {
         &self.remaining
     }
 
+    /// Gives the message back to be tried at `until` (wall clock), or when a recipient that is
+    /// not among [`Self::remaining`] is due, if that is earlier. Nothing is recorded: no attempt
+    /// is counted, and after a restart the message is due when it was due before. For a message
+    /// that nobody could try, because its next hop is known to be down.
+    pub fn postpone(self, until: Timestamp) {
+        let remaining = self.remaining.clone();
+        let (claim, progress) = self.into_parts();
+        let mut named = remaining.iter().map(|recipient| recipient.index).peekable();
+        let others = progress.iter().enumerate().filter(|(index, progress)| {
+            let is_named = named.next_if_eq(index).is_some();
+            !is_named && progress.state == RecipientState::Pending
+        });
+        let first = others.map(|(_, progress)| progress.due).min();
+        let until = milliseconds(until);
+        claim.postpone(first.map_or(until, |due| due.min(until)));
+    }
+
     /// Size of the text as stored (canonical CRLF).
     #[must_use]
     pub fn octets(&self) -> u64 {
@@ -178,12 +228,17 @@ impl Job {
                 let body = shared.blocking(move || segment.read_body(offset, &header)).await?;
                 Source::Whole(Some(body.into()))
             }
-            Text::Own => {
+            Text::Own { segment, offset, header } => {
                 let path = shared.own_file(self.id());
-                let file = shared.blocking(move || File::open(path)).await?;
-                let left = self.octets();
+                let (segment, offset, header) = (Arc::clone(segment), *offset, *header);
+                let opened = shared.blocking(move || {
+                    let head = segment.read_body(offset, &header)?;
+                    Ok((head, File::open(path)?))
+                });
+                let (head, file) = opened.await?;
+                let left = self.octets().saturating_sub(head.len() as u64);
                 let (file, wanted) = (Arc::new(file), self.message.summary.crc);
-                Source::File { file, at: 0, left, crc: 0, wanted }
+                Source::File { head: head.into(), file, at: 0, left, crc: header.body_crc, wanted }
             }
         };
         Ok(BodyReader { shared, source })
@@ -193,7 +248,15 @@ impl Job {
 #[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
-    File { file: Arc<File>, at: u64, left: u64, crc: u32, wanted: u32 },
+    /// `crc`: of what has been read, the head included.
+    File {
+        head: Bytes,
+        file: Arc<File>,
+        at: u64,
+        left: u64,
+        crc: u32,
+        wanted: u32,
+    },
 }
 
 /// Reads a stored text in blocks.
@@ -204,7 +267,8 @@ pub struct BodyReader {
 }
 
 impl BodyReader {
-    /// The next block (at most 128 KiB from a file of its own, otherwise the whole text),
+    /// The next block (at most 128 KiB from a file of its own, its head before that in one;
+    /// otherwise the whole text),
     /// `None` at the end. Dropped before it is done, it may be called again.
     ///
     /// # Errors
@@ -213,8 +277,9 @@ impl BodyReader {
     pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
         let (file, at, left, crc, wanted) = match &mut self.source {
             Source::Whole(text) => return Ok(text.take().filter(|text| !text.is_empty())),
+            Source::File { head, .. } if !head.is_empty() => return Ok(Some(std::mem::take(head))),
             Source::File { left: 0, .. } => return Ok(None),
-            Source::File { file, at, left, crc, wanted } => (file, at, left, crc, wanted),
+            Source::File { file, at, left, crc, wanted, .. } => (file, at, left, crc, wanted),
         };
         let length = usize::try_from(*left).unwrap_or(BLOCK).min(BLOCK);
         let (source, from) = (Arc::clone(file), *at);

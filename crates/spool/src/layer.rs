@@ -9,6 +9,9 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
 /// `IOV_MAX` of Linux: slices one call may carry.
 const SLICES_MAX: usize = 1024;
 
@@ -16,6 +19,9 @@ const SLICES_MAX: usize = 1024;
 pub(crate) trait Layer: Send + Sync + std::fmt::Debug + 'static {
     /// Makes a file that must not exist yet, for reading and writing, mode 0600.
     fn create(&self, path: &Path) -> io::Result<File>;
+
+    /// Gives a new file `size` octets of room, all zeros.
+    fn allocate(&self, file: &File, size: u64) -> io::Result<Allocation>;
 
     /// Writes some of `slices` (not more than the system takes at once) at `offset`.
     fn write_at(&self, file: &File, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
@@ -31,6 +37,28 @@ pub(crate) trait Layer: Send + Sync + std::fmt::Debug + 'static {
 
     /// Removes a file; one that is not there counts as removed.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// What room the file system of a directory has for us.
+    fn free(&self, path: &Path) -> io::Result<Free>;
+}
+
+/// Room on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Free {
+    pub(crate) octets: u64,
+    /// `None`: it has no table of them, and so no bound.
+    pub(crate) inodes: Option<u64>,
+}
+
+/// What a file's room is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allocation {
+    /// Blocks that hold zeros: writing over them changes no metadata.
+    Written,
+    /// Blocks that count as zeros: the first write to each changes metadata.
+    Reserved,
+    /// The file system knows no such thing; there is no room yet.
+    Unsupported,
 }
 
 /// Writes all of `slices` at `offset`.
@@ -70,6 +98,21 @@ impl Layer for Disk {
         OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
     }
 
+    fn allocate(&self, file: &File, size: u64) -> io::Result<Allocation> {
+        // FALLOC_FL_WRITE_ZEROES: since Linux 6.17, where the device can do it by itself.
+        let write_zeroes = FallocateFlags::from_bits_retain(0x80);
+        let ways =
+            [(write_zeroes, Allocation::Written), (FallocateFlags::empty(), Allocation::Reserved)];
+        for (flags, allocation) in ways {
+            match fallocate(file, flags, 0, size) {
+                Ok(()) => return Ok(allocation),
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Allocation::Unsupported)
+    }
+
     fn write_at(&self, file: &File, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
         Ok(rustix::io::pwritev(file, slices, offset)?)
     }
@@ -84,6 +127,14 @@ impl Layer for Disk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         std::fs::rename(from, to)
+    }
+
+    fn free(&self, path: &Path) -> io::Result<Free> {
+        let stat = rustix::fs::statvfs(path)?;
+        let octets = stat.f_bavail.saturating_mul(stat.f_frsize);
+        // File systems without an inode table say that they have none at all.
+        let inodes = (stat.f_files > 0).then_some(stat.f_favail);
+        Ok(Free { octets, inodes })
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -26,6 +26,7 @@ mod job;
 mod layer;
 mod maker;
 mod message;
+mod names;
 mod note;
 mod numbers;
 mod progress;
@@ -40,6 +41,7 @@ mod segment;
 mod segments;
 mod shared;
 mod spool;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -47,7 +49,7 @@ mod wishes;
 
 pub use admin::{Filter, QueueEntry, QueueRecipient, RecipientState};
 pub use config::{ConfigError, Size, SpoolConfig};
-pub use draft::Draft;
+pub use draft::{Draft, DraftReader};
 pub use envelope::{
     DeliverBy, Envelope, InboundEnvelope, LocalRecipients, NotLocal, Origin, RECIPIENTS_MAX,
     Recipient, Report, Wishes,

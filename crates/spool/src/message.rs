@@ -6,8 +6,9 @@ use address::{AccountKey, Mailbox, ReversePath};
 use envelope::Coding;
 use jiff::Timestamp;
 
-use crate::codec::{Decoder, Encoder, Malformed};
+use crate::codec::{Decoder, Encoder, Malformed, cut};
 use crate::envelope::RECIPIENTS_MAX;
+use crate::queue::Marks;
 use crate::wishes;
 use crate::{Envelope, Origin, QueueId, Recipient, Wishes};
 
@@ -18,6 +19,13 @@ const EXTERNAL: u8 = 4;
 const BINARY: u8 = 8;
 /// Wishes stand behind the recipients.
 const WISHES: u8 = 16;
+/// Held for review from the begin; why stands at the end.
+const REVIEW: u8 = 32;
+/// The first attempt has a time, which stands behind the flags.
+const NOT_BEFORE: u8 = 64;
+
+/// Octets of a reason for a review that are kept.
+pub(crate) const REASON_MAX: usize = 500;
 
 /// What the index needs of a message, at the front of its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +35,31 @@ pub(crate) struct Summary {
     pub(crate) octets: u64,
     /// When it came, in milliseconds.
     pub(crate) received: i64,
-    /// CRC-32C of the text.
+    /// CRC-32C of the whole text, wherever its parts lie.
     pub(crate) crc: u32,
-    /// Whether the text has a file of its own.
+    /// Whether the text has a file of its own; a head of it may stand in the record all the
+    /// same.
     pub(crate) external: bool,
+    /// Whether it was held for review when it came.
+    pub(crate) review: bool,
+    /// When it may be tried first, in milliseconds, if the sender asked for a delay.
+    pub(crate) not_before: Option<i64>,
+}
+
+impl Summary {
+    /// When a recipient that nobody has tried is due.
+    pub(crate) fn first_due(&self) -> i64 {
+        self.not_before.unwrap_or(self.received)
+    }
+
+    /// The marks of a message nobody has tried.
+    pub(crate) fn marks(&self) -> Marks {
+        let mut marks = Marks::default();
+        marks.set(Marks::EXTERNAL, self.external);
+        marks.set(Marks::HELD, self.review);
+        marks.set(Marks::FUTURE, self.not_before.is_some());
+        marks
+    }
 }
 
 /// A message record's payload, decoded whole.
@@ -39,6 +68,8 @@ pub(crate) struct Message {
     pub(crate) summary: Summary,
     pub(crate) envelope: Envelope,
     pub(crate) origin: Origin,
+    /// Why it was held for review when it came.
+    pub(crate) review: Option<Box<str>>,
 }
 
 /// Milliseconds of an instant; what is stored.
@@ -53,7 +84,12 @@ pub(crate) fn timestamp(milliseconds: i64) -> Timestamp {
 }
 
 /// Encodes a message record's payload.
-pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) -> Vec<u8> {
+pub(crate) fn encode(
+    summary: &Summary,
+    envelope: &Envelope,
+    origin: &Origin,
+    review: Option<&str>,
+) -> Vec<u8> {
     let mut flags = 0;
     for (set, flag) in [
         (envelope.smtputf8, SMTPUTF8),
@@ -61,6 +97,8 @@ pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) ->
         (envelope.coding == Coding::Binary, BINARY),
         (summary.external, EXTERNAL),
         (wishes::are_any(envelope), WISHES),
+        (review.is_some(), REVIEW),
+        (summary.not_before.is_some(), NOT_BEFORE),
     ] {
         flags |= if set { flag } else { 0 };
     }
@@ -70,10 +108,14 @@ pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) ->
         .i64(summary.received)
         .u32(summary.crc)
         .u8(flags);
+    if let Some(at) = summary.not_before {
+        out.i64(at);
+    }
     encode_origin(&mut out, origin);
     match &envelope.sender {
-        ReversePath::Null => out.text(""),
         ReversePath::Mailbox(mailbox) => out.text(&mailbox.to_string()),
+        // The doors take no unqualified one.
+        ReversePath::Null | ReversePath::Unqualified(_) => out.text(""),
     };
     out.u32(u32::try_from(envelope.recipients.len()).unwrap_or(u32::MAX));
     for recipient in &envelope.recipients {
@@ -81,6 +123,9 @@ pub(crate) fn encode(summary: &Summary, envelope: &Envelope, origin: &Origin) ->
     }
     if flags & WISHES != 0 {
         wishes::encode(&mut out, envelope);
+    }
+    if let Some(reason) = review {
+        out.text(cut(reason, REASON_MAX));
     }
     out.finish()
 }
@@ -93,7 +138,12 @@ pub(crate) fn decode_summary(meta: &[u8]) -> Result<Summary, Malformed> {
 fn summary_from(from: &mut Decoder<'_>) -> Result<(Summary, u8), Malformed> {
     let id = QueueId::from_u64(from.u64()?);
     let (octets, received, crc, flags) = (from.u64()?, from.i64()?, from.u32()?, from.u8()?);
-    Ok((Summary { id, octets, received, crc, external: flags & EXTERNAL != 0 }, flags))
+    let not_before = match flags & NOT_BEFORE != 0 {
+        true => Some(from.i64()?),
+        false => None,
+    };
+    let (external, review) = (flags & EXTERNAL != 0, flags & REVIEW != 0);
+    Ok((Summary { id, octets, received, crc, external, review, not_before }, flags))
 }
 
 /// Reads all of a message record's payload.
@@ -118,6 +168,10 @@ pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
         true => wishes::decode(&mut from, &mut recipients)?,
         false => Wishes::default(),
     };
+    let review = match summary.review {
+        true => Some(from.text()?.into()),
+        false => None,
+    };
     if from.remaining() != 0 {
         return Err(Malformed);
     }
@@ -133,7 +187,7 @@ pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
         wishes,
         received_at: timestamp(summary.received),
     };
-    Ok(Message { summary, envelope, origin })
+    Ok(Message { summary, envelope, origin, review })
 }
 
 fn mailbox(text: &str) -> Result<Mailbox, Malformed> {

@@ -13,6 +13,9 @@ pub(crate) const REPLY_MAX: usize = 500;
 /// Octets of a reply that are kept where very many recipients have different ones.
 const REPLY_SHORT: usize = 60;
 
+/// Beside the state of a recipient: the sender knows of the delay.
+const DELAY_REPORTED: u8 = 0x80;
+
 /// Where `held` stands in the payload, so that it can be set without decoding the rest.
 const HELD_AT: usize = 8;
 
@@ -24,12 +27,15 @@ pub(crate) struct Progress {
     /// Milliseconds; of meaning while pending.
     pub(crate) due: i64,
     pub(crate) reply: Option<Box<str>>,
+    /// The sender has been told that it takes longer.
+    pub(crate) delay_reported: bool,
 }
 
 impl Progress {
-    /// A recipient never tried, due since `received`.
-    pub(crate) fn untried(received: i64) -> Self {
-        Self { state: RecipientState::Pending, attempts: 0, due: received, reply: None }
+    /// A recipient never tried, due at `due`.
+    pub(crate) fn untried(due: i64) -> Self {
+        let state = RecipientState::Pending;
+        Self { state, attempts: 0, due, reply: None, delay_reported: false }
     }
 
     /// Takes in what became of an attempt.
@@ -38,8 +44,9 @@ impl Progress {
         let (state, reply) = match outcome {
             Outcome::Done => (RecipientState::Done, None),
             Outcome::Failed { reply } => (RecipientState::Failed, Some(reply)),
-            Outcome::Deferred { until, reply } => {
+            Outcome::Deferred { until, reply, delay_reported } => {
                 self.due = milliseconds(until);
+                self.delay_reported |= delay_reported;
                 (RecipientState::Pending, Some(reply))
             }
         };
@@ -86,7 +93,9 @@ impl State {
                     next
                 })
             });
-            rows.u8(code(recipient.state)).u32(recipient.attempts).i64(recipient.due).u32(number);
+            let reported = if recipient.delay_reported { DELAY_REPORTED } else { 0 };
+            rows.u8(code(recipient.state) | reported);
+            rows.u32(recipient.attempts).i64(recipient.due).u32(number);
         }
         let mut out = Encoder::with_capacity(32 + rows.len());
         out.u64(self.id.as_u64()).u8(u8::from(self.held)).i64(self.due);
@@ -119,13 +128,15 @@ impl State {
         }
         let mut recipients = Vec::with_capacity(count);
         for _ in 0..count {
-            let state = decode_state(from.u8()?)?;
+            let code = from.u8()?;
+            let delay_reported = code & DELAY_REPORTED != 0;
+            let state = decode_state(code & !DELAY_REPORTED)?;
             let (attempts, due, number) = (from.u32()?, from.i64()?, from.u32()? as usize);
             let reply = match number.checked_sub(1) {
                 None => None,
                 Some(at) => Some(Box::from(*replies.get(at).ok_or(Malformed)?)),
             };
-            recipients.push(Progress { state, attempts, due, reply });
+            recipients.push(Progress { state, attempts, due, reply, delay_reported });
         }
         Ok(Self { id, held, due, recipients })
     }

@@ -28,6 +28,8 @@ impl Marks {
     pub(crate) const SAVING: Self = Self(32);
     /// Its record or text does not read.
     pub(crate) const BROKEN: Self = Self(64);
+    /// The sender asked for a delay, and it has not been claimed yet.
+    pub(crate) const FUTURE: Self = Self(128);
 
     /// Not to be claimed while any of these is set.
     const BARRED: u8 = Self::CLAIMED.0 | Self::HELD.0 | Self::ENDING.0 | Self::BROKEN.0;
@@ -168,7 +170,10 @@ impl Queue {
         for id in due.into_iter().map(QueueId::from_u64) {
             let view = self.view(id);
             let mark = if view.is_some() { Marks::CLAIMED } else { Marks::BROKEN };
-            self.change(id, |entry| entry.marks.set(mark, true));
+            self.change(id, |entry| {
+                entry.marks.set(mark, true);
+                entry.marks.set(Marks::FUTURE, false);
+            });
             views.extend(view);
         }
         views
@@ -247,12 +252,48 @@ impl Queue {
         Some(entry)
     }
 
-    /// Makes `id` due at `now`, whatever its recipients' times. `false`: no such message.
+    /// Makes `id` due at `now`, whatever its recipients' times; not if its sender asked for a
+    /// delay that is not over. `false`: no such message.
     pub(crate) fn hurry(&mut self, id: QueueId, now: i64) -> bool {
         self.change(id, |entry| {
-            entry.due = entry.due.min(now);
-            entry.marks.set(Marks::HURRIED, true);
+            if !entry.marks.has(Marks::FUTURE) {
+                entry.due = entry.due.min(now);
+                entry.marks.set(Marks::HURRIED, true);
+            }
         })
+    }
+
+    /// Makes `id` due at `now` as far as the schedule is concerned; its recipients' times stay.
+    pub(crate) fn bring_forward(&mut self, id: QueueId, now: i64) {
+        self.change(id, |entry| {
+            if entry.may_be_claimed() && !entry.marks.has(Marks::FUTURE) {
+                entry.due = entry.due.min(now);
+            }
+        });
+    }
+
+    /// Of up to `max` messages with numbers above `after`: those due later than `now` become due
+    /// by `change` (which gives a time not later), and every pending recipient of them then.
+    /// Those delayed by their senders keep their time. Gives the last number looked at.
+    pub(crate) fn draw_in(
+        &mut self,
+        after: u64,
+        max: usize,
+        now: i64,
+        change: impl Fn(i64) -> i64,
+    ) -> Option<u64> {
+        let (from, to) = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
+        let some: Vec<u64> = self.entries.range((from, to)).take(max).map(|(id, _)| *id).collect();
+        for id in &some {
+            self.change(QueueId::from_u64(*id), |entry| {
+                let due = change(entry.due).max(now);
+                if entry.due > now && due < entry.due && !entry.marks.has(Marks::FUTURE) {
+                    entry.due = due;
+                    entry.marks.set(Marks::HURRIED, true);
+                }
+            });
+        }
+        some.last().copied()
     }
 
     /// Makes up to `max` messages that wait for their time due at `now`; says how many. Held

@@ -13,7 +13,7 @@ use crate::queue::{Entry, Marks, Queue};
 use crate::record::Kind;
 use crate::salvage::Salvage;
 use crate::scan::{Found, Gap, Scan, first, scan};
-use crate::segment::{Segment, generation_of};
+use crate::segment::{Opened, Segment, generation_of};
 use crate::segments::Location;
 use crate::{Damage, QueueId, RecoveryReport, SpoolError};
 
@@ -96,19 +96,18 @@ impl Reader {
         };
         let id = summary.id.as_u64();
         self.largest_id = self.largest_id.max(id);
-        let mut marks = Marks::default();
-        marks.set(Marks::EXTERNAL, summary.external);
         if summary.external {
-            self.own_files.insert(id, summary.octets);
+            let head = u64::from(found.header.body_len);
+            self.own_files.insert(id, summary.octets.saturating_sub(head));
         }
         let entry = Entry {
-            due: summary.received,
+            due: summary.first_due(),
             message: location,
             state: Location::NOWHERE,
             meta_len: found.header.meta_len,
             body_len: found.header.body_len,
             state_len: 0,
-            marks,
+            marks: summary.marks(),
         };
         if let Some(old) = self.entries.insert(id, entry)
             && old.message.generation != location.generation
@@ -170,22 +169,38 @@ pub(crate) fn recover(directory: &Path, salvage: &Salvage) -> Result<Recovered, 
         let limit = cuts.get(&target).map_or(u64::MAX, |from| u64::from(*from));
         queue.segments.evacuate(target, limit);
     }
-    let unsealed = scans
-        .iter()
-        .filter(|(generation, found)| found.batches > 0 && !reader.seals.contains_key(generation));
-    let seals = unsealed
-        .map(|(generation, found)| Seal {
-            generation: *generation,
-            batches: found.acknowledged(),
-            tail: found.tail as u32,
-        })
-        .collect();
+    let seals = seal_the_rest(&segments, &scans, &reader.seals, salvage, &mut queue);
     let largest_id = reader.largest_id;
     let own_files = std::mem::take(&mut reader.own_files);
     fill(&mut queue, reader);
     salvage.check_own_files(directory, &mut queue, &own_files, &mut report)?;
     report.queued = queue.len();
     Ok(Recovered { queue, report, largest_id, last_generation, seals })
+}
+
+/// What was acknowledged in segments of which no seal tells. Their last records may never have
+/// been flushed: they are now.
+fn seal_the_rest(
+    segments: &BTreeMap<u32, Arc<Segment>>,
+    scans: &BTreeMap<u32, Scan>,
+    seals: &HashMap<u32, Seal>,
+    salvage: &Salvage,
+    queue: &mut Queue,
+) -> Vec<Seal> {
+    let mut unsealed = Vec::new();
+    for (generation, found) in scans {
+        if found.batches == 0 || seals.contains_key(generation) {
+            continue;
+        }
+        let (mut batches, mut tail) = (found.acknowledged(), found.tail);
+        let flush = |segment| salvage.flush(segment, found.last_batch, found.tail);
+        if !segments.get(generation).is_none_or(|segment| flush(segment)) {
+            queue.segments.distrust(*generation);
+            (batches, tail) = (batches.min(found.batches - 1), found.last_batch);
+        }
+        unsealed.push(Seal { generation: *generation, batches, tail: tail as u32 });
+    }
+    unsealed
 }
 
 /// Opens every segment, sets aside those that are none.
@@ -211,9 +226,10 @@ fn open_all(
     let last = paths.last_key_value().map_or(0, |(generation, _)| *generation);
     let mut segments = BTreeMap::new();
     for (generation, path) in paths {
-        let opened = Segment::open(&path, generation).map_err(SpoolError::io("open", &path))?;
+        let opened = salvage.open(&path, generation).map_err(SpoolError::io("open", &path))?;
         match opened {
-            Some(segment) => {
+            Some(Opened::Retired) => salvage.remove_unfinished(&path),
+            Some(Opened::Segment(segment)) => {
                 segments.insert(generation, Arc::new(segment));
             }
             None => report.damage.push(salvage.set_aside(&path)),
@@ -274,6 +290,9 @@ fn fill(queue: &mut Queue, reader: Reader) {
         if let Some(state) = states.get(&id) {
             entry.state = state.location;
             entry.state_len = state.meta_len;
+            // A state with another time is that of a message which has been tried.
+            let waits = entry.marks.has(Marks::FUTURE) && state.due == entry.due;
+            entry.marks.set(Marks::FUTURE, waits);
             entry.due = state.due;
             entry.marks.set(Marks::HELD, state.held);
         }

@@ -6,6 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::QueueId;
 use crate::draft::OwnFile;
+use crate::queue::Marks;
 use crate::record::{Kind, span};
 use crate::segments::{Location, Segments};
 
@@ -36,9 +37,11 @@ pub(crate) struct Body {
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// A new message, due at `due`.
-    Queue { id: QueueId, due: i64, file: Option<OwnFile> },
+    Queue { id: QueueId, due: i64, marks: Marks, file: Option<OwnFile> },
     /// A job is settled, and some recipient is still pending. Written later if not now.
     Progress { id: QueueId, due: i64 },
+    /// Some recipients of a job have their outcomes; it goes on. Written later if not now.
+    Record { id: QueueId },
     /// A job is settled, and no recipient is pending. Written later if not now.
     Done { id: QueueId },
     /// An administrator deletes a message.
@@ -66,6 +69,7 @@ impl Effect {
         match self {
             Self::Queue { .. } | Self::MoveMessage { .. } => Some(Kind::Message),
             Self::Progress { .. }
+            | Self::Record { .. }
             | Self::Hold { .. }
             | Self::Save { .. }
             | Self::MoveState { .. } => Some(Kind::State),

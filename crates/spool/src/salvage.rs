@@ -3,15 +3,19 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::layer::Layer;
+use crate::layer::{Layer, write_all_at};
 use crate::queue::{Marks, Queue};
-use crate::segment::Segment;
+use crate::segment::{Opened, Segment};
 use crate::shared::BIG;
 use crate::{Damage, QueueId, RecoveryReport, SpoolError};
+
+/// Octets that are read and written at once.
+const PIECE: usize = 1024 * 1024;
 
 /// Where copies of damage go.
 const DAMAGED: &str = "damaged";
@@ -26,6 +30,11 @@ pub(crate) enum Salvage {
 }
 
 impl Salvage {
+    /// Opens a segment. `Ok(None)`: neither copy of its header is whole.
+    pub(crate) fn open(&self, path: &Path, generation: u32) -> io::Result<Option<Opened>> {
+        Segment::open(path, generation, matches!(self, Self::Write(_)))
+    }
+
     /// Removes a file that was being made when its maker died.
     pub(crate) fn remove_unfinished(&self, path: &Path) {
         if let Self::Write(layer) = self
@@ -33,6 +42,26 @@ impl Salvage {
         {
             tracing::warn!(path = %path.display(), %error, "spool: a leftover cannot be removed");
         }
+    }
+
+    /// Makes durable what the scan has found in the last batch of a segment that nothing tells
+    /// the end of: its writer may have died between the write and the flush, or after a flush
+    /// that failed. Then what is read may be in the kernel's memory alone, and a flush would
+    /// succeed without it; so it is written once more. `false`: it must be copied before
+    /// anything is built on it.
+    pub(crate) fn flush(&self, segment: &Segment, from: u64, until: u64) -> bool {
+        let Self::Write(layer) = self else {
+            return true;
+        };
+        let flushed = rewrite(&**layer, segment, from, until);
+        flushed
+            .inspect_err(|error| {
+                tracing::error!(
+                    segment = %segment.path.display(), %error,
+                    "spool: the last segment cannot be flushed; what lives in it is copied"
+                );
+            })
+            .is_ok()
     }
 
     /// Moves a file that is no segment any more out of the way.
@@ -112,6 +141,17 @@ impl Salvage {
         report.bodies_missing.sort_unstable();
         Ok(())
     }
+}
+
+fn rewrite(layer: &dyn Layer, segment: &Segment, from: u64, until: u64) -> io::Result<()> {
+    let mut at = from;
+    while at < until {
+        let mut piece = vec![0; usize::try_from(until - at).unwrap_or(PIECE).min(PIECE)];
+        segment.file.read_exact_at(&mut piece, at)?;
+        write_all_at(layer, &segment.file, &mut [IoSlice::new(&piece)], at)?;
+        at += piece.len() as u64;
+    }
+    layer.sync(&segment.file)
 }
 
 fn damaged_directory(segment: &Path) -> io::Result<PathBuf> {

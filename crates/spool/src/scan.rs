@@ -32,6 +32,8 @@ pub(crate) struct Scan {
     pub(crate) tail: u64,
     /// The last batch of which a record reads; 0: none.
     pub(crate) batches: u32,
+    /// Where the first such record lies.
+    pub(crate) last_batch: u64,
     /// Whether all records of that batch read.
     pub(crate) complete: bool,
     /// Octets that the disk refused to read.
@@ -75,6 +77,9 @@ pub(crate) fn scan(segment: &Segment, limit: u64, mut each: impl FnMut(Found<'_>
             },
         };
         each(Found { header, offset: at, meta: window.meta(at, &header) });
+        if scan.batches != header.batch {
+            scan.last_batch = at;
+        }
         at += header.span();
         scan.tail = at;
         scan.batches = header.batch;

@@ -1,4 +1,4 @@
-//! One file of the log: zero-filled before its use, headed by its number and salt, never
+//! One file of the log: given its room before its use, headed by its number and salt, never
 //! appended to by a later process.
 
 use std::fs::{File, OpenOptions};
@@ -6,7 +6,8 @@ use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::layer::{Layer, write_all_at};
+use crate::layer::{Allocation, Layer, write_all_at};
+use crate::names::Names;
 use crate::record::{BLOCK, HEADER, Header};
 
 /// Offset of the first record: behind the two copies of the segment's header.
@@ -17,8 +18,15 @@ pub(crate) const SIZE_MAX: u64 = 1 << 30;
 
 const MAGIC: &[u8; 8] = b"LPSPOOL1";
 
+/// In its place when nothing in the segment counts any more.
+const RETIRED: &[u8; 8] = b"LPSPOOL0";
+
 /// Octets written at once while a new file is filled with zeros.
 const ZEROS: usize = 256 * 1024;
+
+/// Octets of zeros that are written and flushed by one [`Segment::polish`]: so few that whoever
+/// waits for a flush meanwhile hardly notices.
+const PIECE: u64 = 256 * 1024;
 
 /// A segment of the log.
 #[derive(Debug)]
@@ -53,17 +61,22 @@ pub(crate) fn generation_of(name: &str) -> Option<u32> {
 }
 
 impl Segment {
-    /// Makes a new segment of `size` octets, durable with its name. Fills it with zeros:
-    /// writing over allocated blocks changes no metadata, which halves the cost of a flush.
+    /// Makes a new segment of `size` octets, durable with its name; says up to where its blocks
+    /// are written. Writing over written blocks changes no metadata, which halves the cost of
+    /// a small flush; [`Self::polish`] writes the others.
     pub(crate) fn create(
         layer: &dyn Layer,
+        names: &Names,
         directory: &Path,
         generation: u32,
         size: u64,
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Self, u64)> {
         let unfinished = path_of(directory, generation).with_extension("new");
-        let made = Self::fill(layer, &unfinished, size)
-            .and_then(|file| Self::name(layer, file, &unfinished, directory, generation, size));
+        let made = Self::room(layer, &unfinished, size).and_then(|(file, written)| {
+            let path = path_of(directory, generation);
+            let segment = Self::name((layer, names), file, &unfinished, path, generation, size)?;
+            Ok((segment, written))
+        });
         made.inspect_err(|_| {
             // Its space is what somebody may be waiting for.
             let _ = layer.remove(&unfinished);
@@ -76,6 +89,7 @@ impl Segment {
     pub(crate) fn renew(
         self,
         layer: &dyn Layer,
+        names: &Names,
         directory: &Path,
         generation: u32,
     ) -> io::Result<Self> {
@@ -84,10 +98,28 @@ impl Segment {
             .read(true)
             .write(true)
             .open(&spare)
-            .and_then(|file| Self::name(layer, file, &spare, directory, generation, self.size))
+            .and_then(|file| {
+                let path = path_of(directory, generation);
+                Self::name((layer, names), file, &spare, path, generation, self.size)
+            })
             .inspect_err(|_| {
                 let _ = layer.remove(&spare);
             })
+    }
+
+    /// Makes a file for a segment that has no number yet: what [`Self::renew`] takes.
+    pub(crate) fn spare(
+        layer: &dyn Layer,
+        directory: &Path,
+        number: u32,
+        size: u64,
+    ) -> io::Result<(Self, u64)> {
+        let path = directory.join(format!("spare-{number}.seg"));
+        let spare = spare_of(&path);
+        let (file, written) = Self::room(layer, &spare, size).inspect_err(|_| {
+            let _ = layer.remove(&spare);
+        })?;
+        Ok((Self { generation: 0, salt: 0, size, made: size, file, path }, written))
     }
 
     /// Takes away the segment's name, so that its file is a segment no more.
@@ -95,30 +127,57 @@ impl Segment {
         layer.rename(&self.path, &spare_of(&self.path))
     }
 
+    /// Makes it say, durably, that nothing in it counts: whatever becomes of its names, its
+    /// records do not come back.
+    pub(crate) fn retire(&self, layer: &dyn Layer) -> io::Result<()> {
+        let header = encode_as(RETIRED, self.generation, self.salt, self.made);
+        for copy in [0, BLOCK] {
+            write_all_at(layer, &self.file, &mut [IoSlice::new(&header)], copy)?;
+        }
+        layer.sync(&self.file)
+    }
+
+    /// Removes the file, whether it has been set aside or not.
+    pub(crate) fn remove(&self, layer: &dyn Layer) -> io::Result<()> {
+        layer.remove(&self.path)?;
+        self.remove_spare(layer)
+    }
+
     /// Removes the file that [`Self::set_aside`] has left.
     pub(crate) fn remove_spare(&self, layer: &dyn Layer) -> io::Result<()> {
         layer.remove(&spare_of(&self.path))
     }
 
-    fn fill(layer: &dyn Layer, path: &Path, size: u64) -> io::Result<File> {
+    /// A file with room for `size` octets, and up to where its blocks are written.
+    fn room(layer: &dyn Layer, path: &Path, size: u64) -> io::Result<(File, u64)> {
         layer.remove(path)?;
         let file = layer.create(path)?;
-        let zeros = vec![0; ZEROS];
-        let mut at = 0;
-        while at < size {
-            let now = usize::try_from(size - at).unwrap_or(ZEROS).min(ZEROS);
-            write_all_at(layer, &file, &mut [IoSlice::new(&zeros[..now])], at)?;
-            at += now as u64;
+        match layer.allocate(&file, size)? {
+            Allocation::Written => Ok((file, size)),
+            Allocation::Reserved => Ok((file, 0)),
+            Allocation::Unsupported => {
+                fill(layer, &file, 0, size)?;
+                Ok((file, size))
+            }
         }
-        Ok(file)
+    }
+
+    /// Writes some more zeros from `from` on, to a segment that nobody writes to yet, and
+    /// flushes them; says up to where.
+    pub(crate) fn polish(&self, layer: &dyn Layer, from: u64) -> io::Result<u64> {
+        let until = from.saturating_add(PIECE).min(self.size);
+        // What stands in front are the headers.
+        fill(layer, &self.file, from.max(FIRST_RECORD), until)?;
+        layer.sync(&self.file)?;
+        Ok(until)
     }
 
     /// Writes the header, then gives the file the name of a segment.
     fn name(
-        layer: &dyn Layer,
+        (layer, names): (&dyn Layer, &Names),
         file: File,
         unfinished: &Path,
-        directory: &Path,
+        path: PathBuf,
         generation: u32,
         size: u64,
     ) -> io::Result<Self> {
@@ -131,25 +190,33 @@ impl Segment {
             write_all_at(layer, &file, &mut [IoSlice::new(&header)], copy)?;
         }
         layer.sync(&file)?;
-        let path = path_of(directory, generation);
+        let begun = names.begin();
         layer.rename(unfinished, &path)?;
-        layer.sync_directory(directory).inspect_err(|_| {
+        names.flush(layer, begun).inspect_err(|_| {
             let _ = layer.remove(&path);
         })?;
         Ok(Self { generation, salt, size, made: size, file, path })
     }
 
-    /// Opens a segment for reading. `Ok(None)`: neither copy of its header is whole.
-    pub(crate) fn open(path: &Path, generation: u32) -> io::Result<Option<Self>> {
-        let file = File::open(path)?;
+    /// Opens a segment of an earlier process. `Ok(None)`: neither copy of its header is whole.
+    pub(crate) fn open(path: &Path, generation: u32, write: bool) -> io::Result<Option<Opened>> {
+        let file = OpenOptions::new().read(true).write(write).open(path)?;
         let size = file.metadata()?.len().min(SIZE_MAX);
-        let header = [0, BLOCK].iter().find_map(|copy| {
+        let mut copies = [0, BLOCK].iter().filter_map(|copy| {
             let mut header = [0; 32];
             file.read_exact_at(&mut header, *copy).ok()?;
-            decode_header(&header).filter(|(stored, ..)| *stored == generation)
+            decode_header(&header).filter(|header| header.generation == generation)
         });
+        let (first, second) = (copies.next(), copies.next());
+        let Some(StoredHeader { salt, made, .. }) = first else {
+            return Ok(None);
+        };
+        // One copy is enough: both were valid before the first was written over.
+        if [first, second].into_iter().flatten().any(|header| header.retired) {
+            return Ok(Some(Opened::Retired));
+        }
         let path = path.to_path_buf();
-        Ok(header.map(|(_, salt, made)| Self { generation, salt, size, made, file, path }))
+        Ok(Some(Opened::Segment(Self { generation, salt, size, made, file, path })))
     }
 
     /// Octets of records it has room for.
@@ -190,6 +257,17 @@ impl Segment {
     }
 }
 
+fn fill(layer: &dyn Layer, file: &File, from: u64, until: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS];
+    let mut at = from;
+    while at < until {
+        let now = usize::try_from(until - at).unwrap_or(ZEROS).min(ZEROS);
+        write_all_at(layer, file, &mut [IoSlice::new(&zeros[..now])], at)?;
+        at += now as u64;
+    }
+    Ok(())
+}
+
 /// The error for a record whose checksum is wrong.
 pub(crate) fn damaged(path: &Path, offset: u32) -> io::Error {
     io::Error::new(
@@ -198,9 +276,21 @@ pub(crate) fn damaged(path: &Path, offset: u32) -> io::Error {
     )
 }
 
+/// What a file with the name of a segment is.
+#[derive(Debug)]
+pub(crate) enum Opened {
+    Segment(Segment),
+    /// Nothing in it counts.
+    Retired,
+}
+
 pub(crate) fn encode_header(generation: u32, salt: u64, size: u64) -> [u8; 32] {
+    encode_as(MAGIC, generation, salt, size)
+}
+
+fn encode_as(magic: &[u8; 8], generation: u32, salt: u64, size: u64) -> [u8; 32] {
     let mut header = [0; 32];
-    header[0..8].copy_from_slice(MAGIC);
+    header[0..8].copy_from_slice(magic);
     header[8..12].copy_from_slice(&generation.to_le_bytes());
     header[12..20].copy_from_slice(&salt.to_le_bytes());
     header[20..28].copy_from_slice(&size.to_le_bytes());
@@ -209,13 +299,22 @@ pub(crate) fn encode_header(generation: u32, salt: u64, size: u64) -> [u8; 32] {
     header
 }
 
-/// Generation, salt and size.
-fn decode_header(header: &[u8; 32]) -> Option<(u32, u64, u64)> {
+#[derive(Clone, Copy, Debug)]
+struct StoredHeader {
+    generation: u32,
+    salt: u64,
+    made: u64,
+    retired: bool,
+}
+
+fn decode_header(header: &[u8; 32]) -> Option<StoredHeader> {
     let (fields, crc) = header.split_last_chunk::<4>()?;
     let (magic, fields) = fields.split_first_chunk::<8>()?;
     let (generation, fields) = fields.split_first_chunk::<4>()?;
     let (salt, size) = fields.split_first_chunk::<8>()?;
-    let size = u64::from_le_bytes(*size.first_chunk()?);
-    let whole = magic == MAGIC && crc32c::crc32c(&header[..28]) == u32::from_le_bytes(*crc);
-    whole.then(|| (u32::from_le_bytes(*generation), u64::from_le_bytes(*salt), size))
+    let known = magic == MAGIC || magic == RETIRED;
+    let whole = known && crc32c::crc32c(&header[..28]) == u32::from_le_bytes(*crc);
+    let made = u64::from_le_bytes(*size.first_chunk()?);
+    let (generation, salt) = (u32::from_le_bytes(*generation), u64::from_le_bytes(*salt));
+    whole.then_some(StoredHeader { generation, salt, made, retired: magic == RETIRED })
 }

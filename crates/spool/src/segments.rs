@@ -40,6 +40,9 @@ struct Place {
     evacuate: bool,
     /// Holds old copies of records that live elsewhere now.
     stale: bool,
+    /// Its last records may not be on the medium, whatever is read: until they are copied,
+    /// nothing that they made unnecessary may go.
+    distrusted: bool,
     /// Records from here on are void.
     limit: u64,
     /// How often emptying it has failed: some live record of it does not read, does not fit,
@@ -82,6 +85,7 @@ impl Segments {
             sealed,
             evacuate: false,
             stale: false,
+            distrusted: false,
             limit: u64::MAX,
             failures: 0,
             segment,
@@ -158,6 +162,14 @@ impl Segments {
         }
     }
 
+    /// `generation` could not be flushed.
+    pub(crate) fn distrust(&mut self, generation: u32) {
+        self.evacuate(generation, u64::MAX);
+        if let Some(place) = self.places.get_mut(&generation) {
+            place.distrusted = true;
+        }
+    }
+
     /// `generation` holds old copies from now on.
     pub(crate) fn mark_stale(&mut self, generation: u32) {
         if let Some(place) = self.places.get_mut(&generation) {
@@ -187,7 +199,9 @@ impl Segments {
 
     /// Segments that nothing needs.
     pub(crate) fn removable(&self) -> Vec<Arc<Segment>> {
-        let places = self.places.values().filter(|place| !place.is_needed());
+        let distrust = self.places.values().any(|place| place.distrusted);
+        let free = |place: &&Place| !place.is_needed() && (place.distrusted || !distrust);
+        let places = self.places.values().filter(free);
         places.map(|place| Arc::clone(&place.segment)).collect()
     }
 

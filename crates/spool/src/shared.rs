@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use auth::Clock;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::layer::Layer;
-use crate::maker::Maker;
+use crate::maker::{Maker, Workshop};
 use crate::message::milliseconds;
+use crate::names::Names;
 use crate::numbers::Numbers;
 use crate::queue::Queue;
 use crate::segment::Segment;
@@ -25,7 +26,11 @@ pub(crate) const BIG: &str = "big";
 pub(crate) struct Counters {
     pub(crate) batches: AtomicU64,
     pub(crate) records: AtomicU64,
+    /// Octets of the batches.
+    pub(crate) octets: AtomicU64,
     pub(crate) failures: AtomicU64,
+    /// Ends that the committer could not write yet.
+    pub(crate) kept: AtomicUsize,
 }
 
 /// What the caretaker is asked to do.
@@ -40,6 +45,12 @@ pub(crate) struct Chores {
     pub(crate) stop: bool,
 }
 
+impl Chores {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.discards.is_empty() && !self.prepare && !self.tidy && !self.stop
+    }
+}
+
 /// See the module.
 pub(crate) struct Shared {
     pub(crate) config: SpoolConfig,
@@ -47,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     queue: Mutex<Queue>,
     maker: Mutex<Maker>,
+    /// The names of the segments.
+    pub(crate) names: Names,
+    /// The names of texts of their own.
+    pub(crate) big: Names,
     /// Something in the schedule changed.
     pub(crate) changed: Notify,
     pub(crate) numbers: Numbers,
@@ -56,6 +71,8 @@ pub(crate) struct Shared {
     io: Arc<Semaphore>,
     /// The file system is below a floor.
     full: AtomicBool,
+    /// Free octets of the file system when it was last looked at.
+    free: AtomicU64,
     closed: AtomicBool,
     chores: Mutex<Chores>,
     woken: Condvar,
@@ -78,6 +95,7 @@ impl Shared {
         config: SpoolConfig,
         layer: Arc<dyn Layer>,
         clock: Arc<dyn Clock>,
+        names: Names,
         numbers: Numbers,
         queue: Queue,
         last_generation: u32,
@@ -88,11 +106,14 @@ impl Shared {
             clock,
             queue: Mutex::new(queue),
             maker: Mutex::new(Maker::new(last_generation)),
+            big: Names::new(&config.directory.join(BIG)),
+            names,
             changed: Notify::new(),
             numbers,
             memory: Arc::new(Semaphore::new(memory.min(Semaphore::MAX_PERMITS))),
             io: Arc::new(Semaphore::new(config.io_threads)),
             full: AtomicBool::new(false),
+            free: AtomicU64::new(u64::MAX),
             closed: AtomicBool::new(false),
             chores: Mutex::default(),
             woken: Condvar::new(),
@@ -122,16 +143,31 @@ impl Shared {
 
     /// The next segment to write to.
     pub(crate) fn take_segment(&self) -> io::Result<Arc<Segment>> {
-        let size = self.config.segment_size.0;
-        let now = self.clock.now().mono;
-        lock(&self.maker).take(&*self.layer, self.directory(), size, now)
+        lock(&self.maker).take(self.workshop())
     }
 
     /// Makes the next segment ahead of its use.
     pub(crate) fn prepare_segment(&self) -> io::Result<()> {
-        let size = self.config.segment_size.0;
-        let now = self.clock.now().mono;
-        lock(&self.maker).prepare(&*self.layer, self.directory(), size, now)
+        lock(&self.maker).prepare(self.workshop())
+    }
+
+    /// Writes zeros to some blocks of the next segment; `false`: there is nothing to do.
+    pub(crate) fn polish_ready(&self) -> io::Result<bool> {
+        lock(&self.maker).polish_ready(self.workshop())
+    }
+
+    /// As [`Self::polish_ready`], or to some of the reserve.
+    pub(crate) fn polish_segment(&self) -> io::Result<bool> {
+        lock(&self.maker).polish(self.workshop())
+    }
+
+    fn workshop(&self) -> Workshop<'_> {
+        let (layer, directory) = (&*self.layer, self.directory());
+        let (size, now) = (self.config.segment_size.0, self.clock.now().mono);
+        let full = self.full.load(Ordering::Relaxed);
+        let reserve = if full { 0 } else { self.config.reserve.0 / size };
+        let reserve = usize::try_from(reserve).unwrap_or(usize::MAX);
+        Workshop { layer, names: &self.names, directory, size, reserve, now }
     }
 
     /// Keeps the file of a segment that has been set aside for the next one, or removes it.
@@ -142,8 +178,7 @@ impl Shared {
             Ok(spare) => return spare.remove_spare(&*self.layer),
             Err(shared) => return shared.remove_spare(&*self.layer),
         };
-        let size = self.config.segment_size.0;
-        let refused = lock(&self.maker).offer(spare, size);
+        let refused = lock(&self.maker).offer(self.workshop(), spare);
         refused.or_else(|spare| spare.remove_spare(&*self.layer))
     }
 
@@ -161,27 +196,47 @@ impl Shared {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Looks at the floors of space and inodes.
+    /// Looks at the floors of space and inodes. Once below one, mail is taken again only when
+    /// there is an eighth more than the floor, so that this does not change with each message.
     pub(crate) fn measure(&self) {
-        let full = match rustix::fs::statvfs(self.directory()) {
-            Ok(stat) => {
-                let space = stat.f_bavail.saturating_mul(stat.f_frsize);
-                // File systems without an inode table say that they have none at all.
-                let inodes = stat.f_files > 0 && stat.f_favail < self.config.free_inodes_min;
-                space < self.config.free_space_min.0 || inodes
-            }
+        let free = match self.layer.free(self.directory()) {
+            Ok(free) => free,
             Err(error) => {
                 tracing::error!(%error, "spool: the free space cannot be read");
                 return;
             }
         };
-        if self.full.swap(full, Ordering::Relaxed) != full {
-            if full {
-                tracing::error!("spool: below the floor of free space; no mail is taken");
-            } else {
-                tracing::info!("spool: above the floor of free space again; mail is taken");
-            }
+        let was_full = self.full.load(Ordering::Relaxed);
+        let floor = |least: u64| if was_full { least.saturating_add(least / 8) } else { least };
+        let inodes = free.inodes.is_some_and(|free| free < floor(self.config.free_inodes_min));
+        let full = inodes || free.octets < floor(self.config.free_space_min.0);
+        self.free.store(free.octets, Ordering::Relaxed);
+        if self.full.swap(full, Ordering::Relaxed) == full {
+            return;
         }
+        let inodes_free = free.inodes;
+        if full {
+            tracing::error!(
+                free = free.octets,
+                ?inodes_free,
+                "spool: below the floor of free space or inodes; no mail is taken"
+            );
+            lock(&self.maker).shrink(&*self.layer);
+        } else {
+            tracing::info!(free = free.octets, ?inodes_free, "spool: room again; mail is taken");
+        }
+    }
+
+    /// Whether a message of so many octets, which will have a file of its own, would bring the
+    /// file system below its floor.
+    pub(crate) fn has_no_room_for(&self, octets: u64) -> bool {
+        let left = self.free.load(Ordering::Relaxed).saturating_sub(octets);
+        octets > self.config.inline_max.0 && left < self.config.free_space_min.0
+    }
+
+    /// Outcomes that are not on disk yet.
+    pub(crate) fn unsaved(&self, queue: &Queue) -> usize {
+        queue.unsaved.len() + self.counters.kept.load(Ordering::Relaxed)
     }
 
     /// Runs a blocking piece of work on a bounded number of threads.
@@ -212,8 +267,7 @@ impl Shared {
     /// For the caretaker: waits up to `patience` for something to do, and takes it.
     pub(crate) fn chores(&self, patience: Duration) -> Chores {
         let chores = lock(&self.chores);
-        let idle = |c: &mut Chores| c.discards.is_empty() && !c.prepare && !c.tidy && !c.stop;
-        let waited = self.woken.wait_timeout_while(chores, patience, idle);
+        let waited = self.woken.wait_timeout_while(chores, patience, |chores| chores.is_empty());
         let (mut chores, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let stop = chores.stop;
         std::mem::replace(&mut *chores, Chores { stop, ..Chores::default() })

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::caretaker::Caretaker;
 use crate::committer::Committer;
 use crate::layer::{Disk, Layer};
+use crate::names::Names;
 use crate::numbers::Numbers;
 use crate::recovery::recover;
 use crate::request::Request;
@@ -129,16 +130,16 @@ impl Spool {
         config: &SpoolConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, RecoveryReport), SpoolError> {
+        config.validate()?;
         Self::open_on(config, clock, Arc::new(Disk))
     }
 
-    /// As [`Self::open`], on another layer.
+    /// As [`Self::open`], on another layer and with any sizes.
     pub(crate) fn open_on(
         config: &SpoolConfig,
         clock: Arc<dyn Clock>,
         layer: Arc<dyn Layer>,
     ) -> Result<(Self, RecoveryReport), SpoolError> {
-        config.validate()?;
         let directory = &config.directory;
         make_directory(directory)?;
         let lock = lock(directory)?;
@@ -147,7 +148,8 @@ impl Spool {
         let recovered = recover(directory, &Salvage::Write(Arc::clone(&layer)))?;
         let mut report = recovered.report;
         let now = clock.now().wall;
-        let (numbers, lost) = Numbers::open(&*layer, directory, recovered.largest_id, now)
+        let names = Names::new(directory);
+        let (numbers, lost) = Numbers::open(&*layer, &names, directory, recovered.largest_id, now)
             .map_err(SpoolError::io("write", directory))?;
         report.numbers_lost = lost;
         log(&report);
@@ -155,11 +157,13 @@ impl Spool {
             config.clone(),
             layer,
             clock,
+            names,
             numbers,
             recovered.queue,
             recovered.last_generation,
         ));
         shared.measure();
+        shared.distrust_far_times();
         let mut committer = Committer::new(Arc::clone(&shared), recovered.seals);
         // If there is no room, mail is refused until there is; the queue still drains.
         let _ = committer.warm_up();
@@ -191,7 +195,7 @@ impl Spool {
             batches: counters.batches.load(Ordering::Relaxed),
             records: counters.records.load(Ordering::Relaxed),
             failures: counters.failures.load(Ordering::Relaxed),
-            unsaved: queue.unsaved.len() as u64,
+            unsaved: self.shared.unsaved(&queue) as u64,
             full,
         }
     }
@@ -231,13 +235,19 @@ fn lock(directory: &Path) -> Result<File, SpoolError> {
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            return Err(SpoolError::InUse { directory: directory.to_path_buf() });
+            let holder = holder(&path);
+            return Err(SpoolError::InUse { directory: directory.to_path_buf(), holder });
         }
         Err(error) => return Err(SpoolError::io("lock", &path)(error.into())),
     }
     // For the administrator who wonders who has it.
     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(file)
+}
+
+/// The process that has the lock, as it says itself.
+pub(crate) fn holder(lock: &Path) -> Option<u32> {
+    std::fs::read_to_string(lock).ok()?.trim().parse().ok()
 }
 
 /// Whether a daemon has the spool open.

@@ -3,7 +3,9 @@
 
 mod damage;
 mod faults;
+mod floors;
 mod formats;
 mod kit;
 mod memory;
 mod power;
+mod scenario;

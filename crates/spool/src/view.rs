@@ -40,7 +40,7 @@ impl View {
         };
         let count = message.envelope.recipients.len();
         if progress.is_empty() {
-            progress = vec![Progress::untried(message.summary.received); count];
+            progress = vec![Progress::untried(message.summary.first_due()); count];
         }
         if progress.len() != count {
             return Err(bad());
@@ -73,7 +73,7 @@ impl View {
             .filter(|r| r.state == RecipientState::Pending)
             .find_map(|r| r.reply.clone());
         let attempts = stored.progress.iter().map(|r| r.attempts).max().unwrap_or(0);
-        let Message { summary, envelope, origin } = stored.message;
+        let Message { summary, envelope, origin, review } = stored.message;
         let recipients = envelope
             .recipients
             .into_iter()
@@ -91,6 +91,7 @@ impl View {
             next_attempt: waits.then(|| timestamp(self.entry.due)),
             last_reply,
             held,
+            review,
             in_delivery,
             damaged: marks.has(Marks::BROKEN),
         }

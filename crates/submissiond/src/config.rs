@@ -1,19 +1,24 @@
 //! The section `[submission]` of the configuration, and `[[submission.listen]]` in it.
 
+mod listen;
+mod protocol;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use address::{Domain, Mailbox};
-use auth::SmtpAuth;
 use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
-use netio::{Limits, ListenConfig, TlsMode};
+use netio::{Limits, TlsMode};
 use serde::Deserialize;
 use spool::Size;
+
+use crate::header_config::HeaderConfig;
+
+pub use listen::{LoneLfRule, SubmissionListen};
+pub use protocol::ProtocolConfig;
 
 /// `[submission]`: what a session may do, and who may have one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,6 +26,8 @@ use spool::Size;
 pub struct SubmissionConfig {
     /// The listeners, `[[submission.listen]]`; without any, no mail is taken.
     pub listen: Vec<SubmissionListen>,
+    /// What is spoken beyond RFC 5321, `[submission.protocol]`.
+    pub protocol: ProtocolConfig,
     /// Who gets mail for `<postmaster>`, an address. Default: `postmaster@` the host's name.
     pub postmaster: Option<String>,
     /// The largest message, announced with SIZE. 64KiB to 2GiB; what the spool takes bounds it
@@ -49,56 +56,15 @@ pub struct SubmissionConfig {
     pub per_ip_exempt: Vec<IpNet>,
     /// Proxies that may name the client's address, where a listener has `proxy_protocol`.
     pub trusted_proxies: Vec<IpNet>,
-}
-
-/// `[[submission.listen]]`: one listening socket, and who may send by it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SubmissionListen {
-    /// A name for log, ledger and replies, such as `submission` or `legacy`: lower-case
-    /// letters, digits and hyphens.
-    pub name: String,
-    /// As [`ListenConfig::address`].
-    pub address: SocketAddr,
-    /// `starttls` (the default, port 587), `implicit` (port 465) or `none`.
-    #[serde(default)]
-    pub tls: TlsMode,
-    /// As [`ListenConfig::proxy_protocol`].
-    #[serde(default)]
-    pub proxy_protocol: bool,
-    /// The authorities that may let a message in, in the order in which they are asked.
-    /// Default: `["smtp-auth"]`, which comes first where it stands at all.
-    #[serde(default = "smtp_auth_alone")]
-    pub authorities: Vec<String>,
-    /// Whether mail from elsewhere for local mailboxes is taken too, without any authority's
-    /// leave: for a port 25 that is also the domain's MX.
-    #[serde(default)]
-    pub receives_local_mail: bool,
-    /// What to do with an LF without CR in a message: `normalise` (the default) makes it CRLF,
-    /// `reject` refuses the message.
-    #[serde(default)]
-    pub lone_lf: LoneLfRule,
-}
-
-/// What to do with an LF without CR in a message. A CR without LF is always refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LoneLfRule {
-    /// It becomes CRLF.
-    #[default]
-    Normalise,
-    /// The message is refused.
-    Reject,
-}
-
-fn smtp_auth_alone() -> Vec<String> {
-    vec![SmtpAuth::NAME.to_owned()]
+    /// What is written into the headers of messages.
+    pub header: HeaderConfig,
 }
 
 impl Default for SubmissionConfig {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
+            protocol: ProtocolConfig::default(),
             postmaster: None,
             message_size_max: Size::mib(50),
             recipients_max: 1000,
@@ -110,6 +76,7 @@ impl Default for SubmissionConfig {
             sessions_per_ip_max: 50,
             per_ip_exempt: Vec::new(),
             trusted_proxies: Vec::new(),
+            header: HeaderConfig::default(),
         }
     }
 }
@@ -146,6 +113,7 @@ impl SubmissionConfig {
     /// # Errors
     /// The first value that cannot be obeyed.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.protocol.check()?;
         let size = self.message_size_max;
         if !(Size::kib(64)..=Size::mib(2048)).contains(&size) {
             let problem = format!("{size} is out of range");
@@ -160,11 +128,13 @@ impl SubmissionConfig {
         no_longer("command_timeout", self.command_timeout)?;
         no_longer("data_timeout", self.data_timeout)?;
         self.postmaster_address()?;
+        self.header.check()?;
         let mut names = HashSet::new();
         let mut addresses = HashSet::new();
         for (index, listen) in self.listen.iter().enumerate() {
             let key = |name: &str| format!("submission.listen[{index}].{name}");
             listen.check(&key)?;
+            self.check_limits(listen, &key)?;
             if !names.insert(&listen.name) {
                 let problem = format!("there is another listener {:?}", listen.name);
                 return Err(ConfigError::new(key("name"), problem, "a name of its own"));
@@ -173,11 +143,44 @@ impl SubmissionConfig {
                 let problem = format!("another listener has {}", listen.address);
                 return Err(ConfigError::new(key("address"), problem, "an address of its own"));
             }
+            if listen.xclient_login && self.protocol.xclient_networks.is_empty() {
+                let problem = "no proxy could, for submission.protocol.xclient_networks is empty";
+                let expected = "false, or at least one network of proxies";
+                return Err(ConfigError::new(key("xclient_login"), problem, expected));
+            }
             if listen.proxy_protocol && self.trusted_proxies.is_empty() {
                 let problem = "nobody could connect, for submission.trusted_proxies is empty";
                 let expected = "false, or at least one network of proxies";
                 return Err(ConfigError::new(key("proxy_protocol"), problem, expected));
             }
+        }
+        Ok(())
+    }
+
+    /// A listener's own limits are within those of all.
+    fn check_limits(
+        &self,
+        listen: &SubmissionListen,
+        key: &dyn Fn(&str) -> String,
+    ) -> Result<(), ConfigError> {
+        let sizes = Size::kib(64)..=self.message_size_max;
+        if let Some(size) = listen.message_size_max
+            && !sizes.contains(&size)
+        {
+            let problem = format!("{size} is out of range");
+            let expected = format!(
+                "\"64KiB\" to submission.message_size_max, which is \"{}\"",
+                self.message_size_max
+            );
+            return Err(ConfigError::new(key("message_size_max"), problem, expected));
+        }
+        if let Some(recipients) = listen.recipients_max
+            && !(1..=self.recipients_max).contains(&recipients)
+        {
+            let problem = format!("{recipients} is out of range");
+            let expected =
+                format!("1 to submission.recipients_max, which is {}", self.recipients_max);
+            return Err(ConfigError::new(key("recipients_max"), problem, expected));
         }
         Ok(())
     }
@@ -227,46 +230,6 @@ impl SubmissionConfig {
             per_ip_exempt: self.per_ip_exempt.clone(),
             ..Limits::default()
         }
-    }
-}
-
-impl SubmissionListen {
-    /// Whether SMTP AUTH can let a message in here.
-    #[must_use]
-    pub fn offers_auth(&self) -> bool {
-        self.authorities.iter().any(|name| name == SmtpAuth::NAME)
-    }
-
-    /// The socket's part of it.
-    #[must_use]
-    pub fn socket(&self) -> ListenConfig {
-        ListenConfig { address: self.address, tls: self.tls, proxy_protocol: self.proxy_protocol }
-    }
-
-    fn check(&self, key: &dyn Fn(&str) -> String) -> Result<(), ConfigError> {
-        let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.name.is_empty() || self.name.len() > 32 || !self.name.chars().all(named) {
-            let problem = format!("{:?} is no name", self.name);
-            let expected = "1 to 32 lower-case letters, digits and hyphens";
-            return Err(ConfigError::new(key("name"), problem, expected));
-        }
-        if self.authorities.is_empty() && !self.receives_local_mail {
-            let problem = "nobody could send here";
-            return Err(ConfigError::new(key("authorities"), problem, "[\"smtp-auth\"]"));
-        }
-        if self.offers_auth()
-            && self.authorities.first().map(String::as_str) != Some(SmtpAuth::NAME)
-        {
-            let problem = "an authority before \"smtp-auth\" would be asked for those who \
-                           authenticated, or failed to";
-            return Err(ConfigError::new(key("authorities"), problem, "\"smtp-auth\" first"));
-        }
-        let distinct: HashSet<_> = self.authorities.iter().collect();
-        if distinct.len() < self.authorities.len() {
-            let problem = "an authority stands twice";
-            return Err(ConfigError::new(key("authorities"), problem, "each authority once"));
-        }
-        Ok(())
     }
 }
 

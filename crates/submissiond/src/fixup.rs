@@ -1,147 +1,186 @@
 //! What a message's header section must be, and what is made of it (RFC 6409 section 8).
 
-use address::Mailbox;
+mod authors;
+mod results;
+
+use address::Domain;
 use smtp_proto::server::Reply;
 
 use crate::header::{Field, NotAField, fields};
-use crate::originator::{self, Unreadable};
-use crate::trace::Trace;
-
-/// Hops after which a message runs in circles (RFC 5321 section 6.3).
-const HOPS_MAX: usize = 50;
+use crate::header_options::HeaderOptions;
+use crate::rights::Rights;
+use crate::trace::{Origin, Trace};
+use authors::Authors;
 
 const MALFORMED: Reply = Reply::fixed(
     554,
     "5.6.0",
-    "The message's header is malformed: a line is no field, or holds a NUL",
-);
-const NO_FROM: Reply = Reply::fixed(554, "5.6.0", "The message has no From field");
-const TWO_FROM: Reply = Reply::fixed(550, "5.7.1", "The message has more than one From or Sender");
-const UNREADABLE: Reply = Reply::fixed(
-    550,
-    "5.7.1",
-    "The message's From or Sender is malformed, so nobody can say whose it is",
+    "The message's header is malformed: a line is no field, or holds a NUL or a lone CR or LF",
 );
 const LOOP: Reply = Reply::fixed(554, "5.4.6", "Too many hops: the message runs in circles");
+const TOO_MANY_FIELDS: Reply =
+    Reply::fixed(554, "5.6.0", "The message's header has more fields than this server takes");
+
+/// Octets that are added to a header at most, but for its own `Sender`.
+const ADDED_OCTETS: usize = 1024;
+
+/// A message's header section, made ready for the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// The whole section, each field with its line end, without the blank line behind it.
+    pub(crate) octets: Vec<u8>,
+    /// The first so many octets are our `Received`; the message as its author sent it, and as
+    /// filters see it, begins behind them.
+    pub(crate) received: usize,
+    /// The domain of the first author in `From`: whose DKIM key signs.
+    pub(crate) from_domain: Option<Domain>,
+    /// Whether the author asks for delivery even where TLS policy says no (`TLS-Required: No`,
+    /// RFC 8689 section 5).
+    pub(crate) tls_optional: bool,
+    /// `Received` fields that it came with.
+    pub(crate) hops: usize,
+    /// Whether it holds octets above 127: such a header needs SMTPUTF8 or 8BITMIME.
+    pub(crate) is_ascii: bool,
+}
 
 /// A submitted message's header section, made ready for the world: `Received` in front; `Date`,
-/// `Message-ID` and, where several authors sign, `Sender` added if they are missing; `Bcc` and
-/// `Return-Path` taken out. Every other field stays to the octet. Ends with the blank line.
+/// `Message-ID` and `Sender` added where they are missing; `Bcc` and `Return-Path` taken out,
+/// and `Authentication-Results` that claim to be ours. Every other field stays to the octet.
 ///
 /// # Errors
-/// The refusal, if `From` or `Sender` names an address that `may_send_as` does not cover, or
-/// the section is not what it must be.
+/// The refusal, if a field of originators names an address that the account has no right to,
+/// or the section is not what it must be.
 pub(crate) fn submitted(
     section: &[u8],
     trace: &Trace<'_>,
-    may_send_as: &dyn Fn(&Mailbox) -> bool,
-) -> Result<Vec<u8>, Reply> {
-    let mut output = trace.received().into_bytes();
-    output.reserve(section.len() + 256);
+    rights: &Rights<'_>,
+    options: &HeaderOptions,
+) -> Result<Header, Reply> {
+    let mut header = Header::begin(section, trace, &options.origin(trace, Some(rights)));
+    if options.authentication_results && trace.carriage.authenticated {
+        header.octets.extend_from_slice(results::pass(trace, rights.login()).as_bytes());
+    }
     let mut found = Found::default();
-    for field in fields(section) {
+    let mut sender = None;
+    for (count, field) in fields(section).enumerate() {
         let field = field.map_err(|NotAField| MALFORMED)?;
-        if found.keeps(&field)? {
-            output.extend_from_slice(section.get(field.range).unwrap_or_default());
+        if count >= options.fields_max {
+            return Err(TOO_MANY_FIELDS);
+        }
+        header.note(&field);
+        if !found.keeps(&field, trace.host)? {
+            continue;
+        }
+        let begin = header.octets.len();
+        header.octets.extend_from_slice(section.get(field.range.clone()).unwrap_or_default());
+        // The last line of a section that has no body may lack its end.
+        header.end_line();
+        if field.is("Sender") {
+            sender = Some(begin..header.octets.len());
         }
     }
-    if found.hops > HOPS_MAX {
+    if header.hops > options.hops_max {
         return Err(LOOP);
     }
-    end_line(&mut output);
-    found.judge(may_send_as)?;
+    found.authors.judge(rights, trace.carriage.smtputf8, options.addresses_in_names)?;
     if !found.date {
-        output.extend_from_slice(format!("Date: {}\r\n", trace.date()).as_bytes());
+        header.add("Date", &trace.date());
     }
     if !found.message_id {
-        output.extend_from_slice(format!("Message-ID: {}\r\n", trace.message_id()).as_bytes());
+        header.add("Message-ID", &trace.message_id());
     }
-    // RFC 5322 section 3.6.2: several authors need one sender.
-    if let (Some([first, _, ..]), None) = (found.from.as_deref(), &found.sender) {
-        output.extend_from_slice(format!("Sender: {first}\r\n").as_bytes());
+    if let Some(mailbox) = found.authors.sender_to_add(rights, options.sender) {
+        if let Some(range) = sender {
+            header.octets.drain(range);
+        }
+        header.add("Sender", &mailbox.to_string());
     }
-    output.extend_from_slice(b"\r\n");
-    Ok(output)
+    header.from_domain = found.authors.domain();
+    header.is_ascii = header.octets.is_ascii();
+    Ok(header)
 }
 
-/// A header section of mail from elsewhere: `Received` in front, the rest as it came.
+/// A header section of mail from elsewhere: `Received` in front, and no word of ours that is
+/// not ours (RFC 8601 section 5); the rest as it came.
 ///
 /// # Errors
 /// The refusal, if it has been through too many hands.
-pub(crate) fn received(section: &[u8], trace: &Trace<'_>) -> Result<Vec<u8>, Reply> {
-    let hops = fields(section).flatten().filter(|field| field.is("Received")).count();
-    if hops > HOPS_MAX {
+pub(crate) fn received(
+    section: &[u8],
+    trace: &Trace<'_>,
+    options: &HeaderOptions,
+) -> Result<Header, Reply> {
+    let mut header = Header::begin(section, trace, &Origin::Shown);
+    let mut copied = 0;
+    for field in fields(section).flatten() {
+        header.note(&field);
+        if results::is_forged(&field, trace.host) {
+            let before = section.get(copied..field.range.start).unwrap_or_default();
+            header.octets.extend_from_slice(before);
+            copied = field.range.end;
+        }
+    }
+    if header.hops > options.hops_max {
         return Err(LOOP);
     }
-    let mut output = trace.received().into_bytes();
-    output.extend_from_slice(section);
-    end_line(&mut output);
-    output.extend_from_slice(b"\r\n");
-    Ok(output)
+    header.octets.extend_from_slice(section.get(copied..).unwrap_or_default());
+    header.end_line();
+    header.is_ascii = header.octets.is_ascii();
+    Ok(header)
 }
 
-/// The last line of a section that has no body may lack its end.
-fn end_line(output: &mut Vec<u8>) {
-    if !output.ends_with(b"\r\n") {
-        output.extend_from_slice(b"\r\n");
+impl Header {
+    fn begin(section: &[u8], trace: &Trace<'_>, origin: &Origin) -> Self {
+        let mut octets = Vec::with_capacity(section.len() + ADDED_OCTETS);
+        octets.extend_from_slice(trace.received(origin).as_bytes());
+        let received = octets.len();
+        Self { octets, received, from_domain: None, tls_optional: false, hops: 0, is_ascii: true }
+    }
+
+    /// Takes down what any message's field may tell.
+    fn note(&mut self, field: &Field<'_>) {
+        if field.is("Received") {
+            self.hops = self.hops.saturating_add(1);
+        } else if field.is("TLS-Required") {
+            self.tls_optional |= field.value.trim_ascii().eq_ignore_ascii_case(b"No");
+        }
+    }
+
+    fn add(&mut self, name: &str, value: &str) {
+        self.octets.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+    }
+
+    fn end_line(&mut self) {
+        if !self.octets.ends_with(b"\r\n") {
+            self.octets.extend_from_slice(b"\r\n");
+        }
     }
 }
 
 #[derive(Default)]
 struct Found {
-    from: Option<Vec<Mailbox>>,
-    sender: Option<Vec<Mailbox>>,
+    authors: Authors,
     date: bool,
     message_id: bool,
-    hops: usize,
 }
 
 impl Found {
     /// Takes a field down, and says whether it stays.
-    fn keeps(&mut self, field: &Field<'_>) -> Result<bool, Reply> {
-        if field.is("From") {
-            put(&mut self.from, field)?;
-        } else if field.is("Sender") {
-            put(&mut self.sender, field)?;
-        } else if field.is("Date") {
+    fn keeps(&mut self, field: &Field<'_>, host: &str) -> Result<bool, Reply> {
+        self.authors.take(field)?;
+        if field.is("Date") {
             self.date |= !field.is_blank();
             return Ok(!field.is_blank());
-        } else if field.is("Message-ID") {
+        }
+        if field.is("Message-ID") {
             self.message_id |= !field.is_blank();
             return Ok(!field.is_blank());
-        } else if field.is("Received") {
-            self.hops += 1;
         }
         // RFC 5321 section 4.4: the last hop alone writes Return-Path.
         let dropped = ["Bcc", "Resent-Bcc", "Return-Path"];
-        Ok(!dropped.iter().any(|name| field.is(name)))
+        let is_dropped = dropped.iter().any(|name| field.is(name));
+        Ok(!is_dropped && !results::is_forged(field, host))
     }
-
-    fn judge(&self, may_send_as: &dyn Fn(&Mailbox) -> bool) -> Result<(), Reply> {
-        let from = self.from.as_deref().ok_or(NO_FROM)?;
-        if from.is_empty() || self.sender.as_deref().is_some_and(<[Mailbox]>::is_empty) {
-            return Err(UNREADABLE);
-        }
-        let all = from.iter().chain(self.sender.iter().flatten());
-        match all.into_iter().find(|address| !may_send_as(address)) {
-            None => Ok(()),
-            Some(address) => Err(Reply::new(
-                550,
-                "5.7.1",
-                format!(
-                    "The account may not send as <{address}>, which the message's From or Sender names"
-                ),
-            )),
-        }
-    }
-}
-
-fn put(place: &mut Option<Vec<Mailbox>>, field: &Field<'_>) -> Result<(), Reply> {
-    if place.is_some() {
-        return Err(TWO_FROM);
-    }
-    *place = Some(originator::addresses(field.value).map_err(|Unreadable| UNREADABLE)?);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -71,14 +71,28 @@ fn next_field(section: &[u8], begin: usize) -> Result<Field<'_>, NotAField> {
     let whole = section.get(begin..end).unwrap_or_default();
     let colon = whole.iter().position(|&octet| octet == b':').ok_or(NotAField)?;
     let (name, value) = whole.split_at(colon);
-    let name = name.trim_ascii_end();
+    // Blanks, but no fold: some readers take what stands behind one for another field.
+    let blanks = name.iter().rev().take_while(|octet| matches!(octet, b' ' | b'\t')).count();
+    let name = name.get(..name.len() - blanks).unwrap_or_default();
     let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-    if !is_name || whole.contains(&0) {
+    if !is_name || !has_whole_lines(whole) {
         return Err(NotAField);
     }
     let value = value.get(1..).unwrap_or_default();
     let value = value.strip_suffix(b"\r\n").unwrap_or(value);
     Ok(Field { name, value, range: begin..end })
+}
+
+/// Whether it holds no NUL, no CR without LF and, but for a last line without end, no LF without
+/// CR: what another reader would cut elsewhere.
+fn has_whole_lines(whole: &[u8]) -> bool {
+    let mut before = 0;
+    let sound = whole.iter().all(|&octet| {
+        let sound = octet != 0 && (octet == b'\n') == (before == b'\r');
+        before = octet;
+        sound
+    });
+    sound && before != b'\r'
 }
 
 fn line_end(section: &[u8], begin: usize) -> usize {
@@ -125,8 +139,15 @@ mod tests {
         assert_eq!(names(b" folded first: 1\r\n"), [Err(NotAField)]);
         assert_eq!(names(b"From anna Thu Jan 1 00:00:00\r\n"), [Err(NotAField)]);
         assert_eq!(names(b": no name\r\n"), [Err(NotAField)]);
+        assert_eq!(names(b"X\r\n :From: ceo@bank.example\r\n"), [Err(NotAField)]);
+        assert_eq!(names(b"From\x0c: a\r\n"), [Err(NotAField)]);
         assert_eq!(names(b"A: \0\r\n"), [Err(NotAField)]);
         assert_eq!(names(b"\xc3\xa9: 1\r\n"), [Err(NotAField)]);
+        assert_eq!(names(b"A: 1\nB: 2\r\n"), [Err(NotAField)]);
+        assert_eq!(names(b"A: 1\rB: 2\r\n"), [Err(NotAField)]);
+        assert_eq!(names(b"A: 1\n 2\r\n"), [Err(NotAField)]);
+        assert_eq!(names(b"A: 1\r"), [Err(NotAField)]);
+        assert_eq!(names(b"A: 1"), [named("A")]);
         assert_eq!(names(b""), []);
     }
 }

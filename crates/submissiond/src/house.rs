@@ -6,16 +6,24 @@ use std::time::Duration;
 
 use address::{Domain, ForwardPath, Mailbox, ReversePath};
 use auth::{Account, Authenticator, Chain, Clock};
+use dkim::Signer;
 use ipnet::IpNet;
 use netio::Tls;
-use smtp_proto::server::Parameters;
+use smtp_proto::server::{Parameters, Reply};
 use spool::Spool;
 
+use crate::ProtocolConfig;
+use crate::checks::Checks;
+use crate::header_options::HeaderOptions;
 use crate::statistics::Counters;
 
 /// The daemon's means.
 pub(crate) struct House {
     pub(crate) hostname: String,
+    /// Signs what goes out, if keys are there.
+    pub(crate) signer: Option<Signer>,
+    /// What is written into headers.
+    pub(crate) header: HeaderOptions,
     pub(crate) authenticator: Authenticator,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
@@ -25,6 +33,7 @@ pub(crate) struct House {
     pub(crate) data_timeout: Duration,
     pub(crate) handshake_timeout: Duration,
     pub(crate) cleartext_auth_networks: Vec<IpNet>,
+    pub(crate) protocol: ProtocolConfig,
     pub(crate) counters: Counters,
 }
 
@@ -33,12 +42,24 @@ pub(crate) struct Listening {
     pub(crate) house: Arc<House>,
     pub(crate) name: String,
     pub(crate) chain: Chain,
+    /// Who is asked beside the chain.
+    pub(crate) checks: Checks,
     pub(crate) receives_local_mail: bool,
+    /// Whether a login that a proxy claims is believed.
+    pub(crate) xclient_login: bool,
     pub(crate) tls: Option<Tls>,
-    /// For clients that need TLS before they authenticate.
-    pub(crate) parameters: Arc<Parameters>,
-    /// For those that do not.
-    pub(crate) parameters_in_clear: Arc<Parameters>,
+    pub(crate) parameters: ParametersFor,
+}
+
+/// The limits and offers of a listener, for each kind of client.
+pub(crate) struct ParametersFor {
+    /// Needs TLS before it authenticates.
+    pub(crate) anybody: Arc<Parameters>,
+    /// Does not.
+    pub(crate) in_clear: Arc<Parameters>,
+    /// As those two, for a proxy that names its client by XCLIENT.
+    pub(crate) proxy: Arc<Parameters>,
+    pub(crate) proxy_in_clear: Arc<Parameters>,
 }
 
 /// Whose mail a recipient is.
@@ -48,6 +69,8 @@ pub(crate) enum Place {
     Local(Mailbox, Arc<Account>),
     /// Its domain is ours, but nobody has the address.
     Nowhere,
+    /// It has no domain, and none of our mailboxes is meant.
+    Unqualified,
     /// The next hop's business.
     Elsewhere(Mailbox),
 }
@@ -59,6 +82,7 @@ impl House {
         let mailbox = match path {
             ForwardPath::Mailbox(mailbox) => mailbox,
             ForwardPath::Postmaster => return self.postmaster_place(),
+            ForwardPath::Unqualified(local) => return self.completed_place(&local),
         };
         if let Some(account) = self.account_of(&mailbox) {
             return Place::Local(mailbox, account);
@@ -68,6 +92,31 @@ impl House {
         }
         let is_postmaster = mailbox.local().eq_ignore_ascii_case("postmaster");
         if is_postmaster { self.postmaster_place() } else { Place::Nowhere }
+    }
+
+    /// Only a mailbox that exists completes a recipient (RFC 6409 section 4.2).
+    fn completed_place(&self, local: &str) -> Place {
+        let local = self.complete(local).and_then(|mailbox| {
+            let account = self.account_of(&mailbox)?;
+            Some(Place::Local(mailbox, account))
+        });
+        local.unwrap_or(Place::Unqualified)
+    }
+
+    /// `local` with the default domain, if addresses are completed here and there is one.
+    pub(crate) fn complete(&self, local: &str) -> Option<Mailbox> {
+        let domain = self.authenticator.directory().default_domain()?;
+        let wanted = self.protocol.complete_addresses;
+        wanted.then(|| Mailbox::new(local, domain.clone()).ok())?
+    }
+
+    /// A refusal with the operator's note, if it is one for good.
+    pub(crate) fn worded(&self, reply: Reply) -> Reply {
+        let note = &self.protocol.refusal_note;
+        if note.is_empty() || !reply.is_permanent() {
+            return reply;
+        }
+        Reply::worded(reply.code(), reply.enhanced(), format!("{}\n{note}", reply.text()))
     }
 
     /// Whether the sender's address is one of ours, or would be if it existed.
@@ -97,10 +146,22 @@ impl House {
 }
 
 impl Listening {
-    /// The limits and offers for a client. `genuine`: whether the address is its own.
-    pub(crate) fn parameters_for(&self, client: IpAddr, genuine: bool) -> Arc<Parameters> {
+    /// The limits and offers for a client. `genuine`: whether the address is its own; `proxy`:
+    /// whether the connection is one of a proxy that speaks XCLIENT.
+    pub(crate) fn parameters_for(
+        &self,
+        client: IpAddr,
+        genuine: bool,
+        proxy: bool,
+    ) -> Arc<Parameters> {
         let networks = &self.house.cleartext_auth_networks;
         let in_clear = genuine && networks.iter().any(|net| net.contains(&client));
-        Arc::clone(if in_clear { &self.parameters_in_clear } else { &self.parameters })
+        let all = &self.parameters;
+        Arc::clone(match (proxy, in_clear) {
+            (false, false) => &all.anybody,
+            (false, true) => &all.in_clear,
+            (true, false) => &all.proxy,
+            (true, true) => &all.proxy_in_clear,
+        })
     }
 }

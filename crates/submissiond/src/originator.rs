@@ -5,6 +5,8 @@
 //! that anybody could see in the field is among the result: also one that stands, unquoted,
 //! where a display name should.
 
+mod names;
+
 use address::Mailbox;
 
 /// The field cannot be read in one way alone.
@@ -16,6 +18,27 @@ const NESTING_MAX: usize = 8;
 
 /// Addresses of one field; more have no business in it.
 const ADDRESSES_MAX: usize = 100;
+
+/// All that a field of originators shows to whoever reads it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Its addresses, in order.
+    pub(crate) addresses: Vec<Mailbox>,
+    /// Those that come out of encoded words (RFC 2047): a reader who decodes too early, or a
+    /// person, sees them.
+    pub(crate) hidden: Vec<Mailbox>,
+    /// Those within display names and comments.
+    pub(crate) in_names: Vec<Mailbox>,
+}
+
+/// Reads a field of originators.
+pub(crate) fn read(value: &[u8]) -> Result<Seen, Unreadable> {
+    let addresses = addresses(value)?;
+    let text = unfold(value)?;
+    let hidden = names::addresses_in(&names::decoded_words(&text)?);
+    let in_names = names::addresses_in(&text);
+    Ok(Seen { addresses, hidden, in_names })
+}
 
 /// The addresses of a field with a list of mailboxes or groups (RFC 5322 section 3.4, RFC
 /// 6854). May be none.

@@ -6,20 +6,31 @@ use std::sync::Arc;
 
 use address::Domain;
 use auth::{Authenticator, Chain, Clock};
+use dkim::Signer;
+use filter::{Filters, UnknownFilter};
 use ipnet::IpNet;
+use limits::Limits;
 use netio::{Drain, Gate, Listener, ServeError, ServeOptions, Tls, TlsError, TlsMode};
-use smtp_proto::server::{AuthOffer, LoneLf, Parameters};
+use smtp_proto::server::{AuthOffer, Extensions, LoneLf, Parameters};
 use spool::Spool;
 use tokio::task::JoinSet;
 
 use crate::ConfigError;
+use crate::checks::{Check, Checks};
 use crate::config::{LoneLfRule, SubmissionConfig, SubmissionListen, default_postmaster};
-use crate::house::{House, Listening};
+use crate::filters::Filtering;
+use crate::guard::{self, Guard};
+use crate::header_options::HeaderOptions;
+use crate::house::{House, Listening, ParametersFor};
 use crate::session;
 use crate::statistics::{Counters, Statistics};
 
 /// Failed authentications after which a session is closed.
 const AUTH_FAILURES_MAX: u32 = 5;
+
+/// ALPN (RFC 7301): a client that names protocols must name one of these, so that no request for
+/// another service ends here. None is registered for mail; these are the ones in use.
+const ALPN: &[&[u8]] = &[b"smtp", b"esmtp", b"submission", b"submissions"];
 
 /// What a client is told that there is no room for.
 const BUSY_LINE: &[u8] = b"421 4.3.2 Too many sessions, try again later\r\n";
@@ -28,6 +39,14 @@ const BUSY_LINE: &[u8] = b"421 4.3.2 Too many sessions, try again later\r\n";
 pub struct Means {
     /// The host's name: in greetings, `Received` and message IDs.
     pub hostname: String,
+    /// How much accounts and addresses may send; `None`: as much as they like.
+    pub limits: Option<Limits>,
+    /// Milters and policy services, of which a listener names those that it requires.
+    pub filters: Filters,
+    /// Signs messages, where it has a key for their authors' domains.
+    pub signer: Option<Signer>,
+    /// What is written into the headers of messages.
+    pub header: HeaderOptions,
     /// Verifies passwords, and knows the accounts.
     pub authenticator: Authenticator,
     /// Where accepted messages go.
@@ -70,6 +89,7 @@ pub struct Submissiond {
     listeners: Vec<(Listener, Arc<Listening>)>,
     options: ServeOptions,
     house: Arc<House>,
+    limits: Option<Limits>,
 }
 
 /// Reads the daemon's figures while it serves.
@@ -93,7 +113,7 @@ impl Submissiond {
         config.check()?;
         let limits = config.limits();
         // Its own tickets: no session of another service is resumed here.
-        let tls = means.tls.as_ref().map(|tls| tls.with_alpn(&[])).transpose()?;
+        let tls = means.tls.as_ref().map(|tls| tls.with_alpn(ALPN)).transpose()?;
         let handshake_timeout = limits.handshake_timeout;
         let options = ServeOptions {
             gate: Gate::new(limits),
@@ -102,9 +122,12 @@ impl Submissiond {
             trusted_proxies: config.trusted_proxies.iter().copied().collect::<Arc<[IpNet]>>(),
         };
         let postmaster = config.postmaster_address()?;
+        let (filters, guards) = (means.filters, means.limits);
         let house = Arc::new(House {
             postmaster: postmaster.or_else(|| default_postmaster(&means.hostname)),
             hostname: means.hostname,
+            signer: means.signer,
+            header: means.header,
             authenticator: means.authenticator,
             spool: means.spool,
             clock: means.clock,
@@ -113,6 +136,7 @@ impl Submissiond {
             data_timeout: config.data_timeout,
             handshake_timeout,
             cleartext_auth_networks: config.cleartext_auth_networks.clone(),
+            protocol: config.protocol.clone(),
             counters: Counters::default(),
         });
         let mut listeners = Vec::with_capacity(config.listen.len());
@@ -121,15 +145,16 @@ impl Submissiond {
             options.check(&socket)?;
             let chain = chain_of(listen);
             check_chain(index, listen, &chain)?;
+            let checks = checks(index, listen, guards.as_ref(), &filters)?;
             let listener = Listener::bind(&socket).map_err(|source| StartError::Bind {
                 name: listen.name.clone(),
                 address: listen.address,
                 source,
             })?;
-            let listening = listening(config, listen, &house, tls.clone(), chain);
+            let listening = listening(config, listen, &house, tls.clone(), (chain, checks));
             listeners.push((listener, Arc::new(listening)));
         }
-        Ok(Self { listeners, options, house })
+        Ok(Self { listeners, options, house, limits: guards })
     }
 
     /// Names of the listeners and the addresses in use; a port is known even if port 0 was
@@ -153,6 +178,11 @@ impl Submissiond {
     /// If a listener cannot serve; the others end with it.
     pub async fn serve(self, drain: Drain) -> Result<(), ServeError> {
         let mut running = JoinSet::new();
+        // Ends with the listeners, when it is dropped.
+        let mut notices = JoinSet::new();
+        if let Some(limits) = self.limits {
+            notices.spawn(guard::deliver_notices(limits, self.house));
+        }
         for (listener, listening) in self.listeners {
             let sessions_drain = drain.clone();
             let handler = move |connection| {
@@ -201,17 +231,67 @@ fn check_chain(index: usize, listen: &SubmissionListen, chain: &Chain) -> Result
     })
 }
 
+/// Who is asked beside the chain, in this order.
+fn checks(
+    index: usize,
+    listen: &SubmissionListen,
+    limits: Option<&Limits>,
+    filters: &Filters,
+) -> Result<Checks, ConfigError> {
+    let mut checks: Vec<Arc<dyn Check>> = Vec::new();
+    if let Some(limits) = limits {
+        checks.push(Arc::new(Guard::new(limits.clone())));
+    }
+    let selection = filters.for_listener(&listen.filters).map_err(|UnknownFilter(name)| {
+        let key = format!("submission.listen[{index}].filters");
+        let problem = format!("no filter is called {name:?}");
+        let expected = "names of [[filter.milter]] and [[filter.policy]] tables".to_owned();
+        ConfigError { key, problem, expected }
+    })?;
+    if !selection.is_empty() {
+        checks.push(Arc::new(Filtering::new(selection)));
+    }
+    Ok(Checks::new(checks))
+}
+
 fn listening(
     config: &SubmissionConfig,
     listen: &SubmissionListen,
     house: &Arc<House>,
     tls: Option<Tls>,
-    chain: Chain,
+    (chain, checks): (Chain, Checks),
 ) -> Listening {
-    let parameters = |auth| Parameters {
+    let parameters = |auth, xclient| Arc::new(parameters(config, listen, house, auth, xclient));
+    Listening {
+        house: Arc::clone(house),
+        name: listen.name.clone(),
+        chain,
+        checks,
+        receives_local_mail: listen.receives_local_mail,
+        xclient_login: listen.xclient_login && listen.offers_auth(),
+        tls: tls.filter(|_| listen.tls != TlsMode::None),
+        parameters: ParametersFor {
+            anybody: parameters(AuthOffer::UnderTls, false),
+            in_clear: parameters(AuthOffer::Always, false),
+            proxy: parameters(AuthOffer::UnderTls, true),
+            proxy_in_clear: parameters(AuthOffer::Always, true),
+        },
+    }
+}
+
+fn parameters(
+    config: &SubmissionConfig,
+    listen: &SubmissionListen,
+    house: &House,
+    auth: AuthOffer,
+    xclient: bool,
+) -> Parameters {
+    let protocol = &config.protocol;
+    Parameters {
         host: house.hostname.clone(),
-        message_octets_max: config.message_size_max.0,
-        recipients_max: config.recipients_max,
+        message_octets_max: listen.message_size_max.unwrap_or(config.message_size_max).0,
+        recipients_max: listen.recipients_max.unwrap_or(config.recipients_max),
+        mails_max: protocol.mails_per_session_max,
         errors_max: config.errors_max,
         auth_failures_max: AUTH_FAILURES_MAX,
         lone_lf: match listen.lone_lf {
@@ -220,14 +300,15 @@ fn listening(
         },
         starttls: listen.tls == TlsMode::Starttls,
         auth: if listen.offers_auth() { auth } else { AuthOffer::Never },
-    };
-    Listening {
-        house: Arc::clone(house),
-        name: listen.name.clone(),
-        chain,
-        receives_local_mail: listen.receives_local_mail,
-        tls: tls.filter(|_| listen.tls != TlsMode::None),
-        parameters: Arc::new(parameters(AuthOffer::UnderTls)),
-        parameters_in_clear: Arc::new(parameters(AuthOffer::Always)),
+        extensions: Extensions {
+            smtputf8: protocol.smtputf8,
+            chunking: protocol.chunking,
+            dsn: protocol.dsn,
+            future_release: protocol.future_release(),
+            deliver_by: protocol.deliver_by.then_some(0),
+            require_tls: protocol.require_tls,
+            limits: protocol.limits,
+        },
+        xclient,
     }
 }

@@ -1,6 +1,10 @@
 //! One client's session: carries bytes between connection and session, and questions to
 //! whoever answers them.
 
+#[cfg(test)]
+mod tests;
+mod xclient;
+
 use std::sync::Arc;
 
 use netio::{Connection, Drain, NetError};
@@ -12,7 +16,8 @@ use crate::house::Listening;
 use crate::input::Input;
 use crate::log;
 use crate::pace::Pace;
-use crate::transaction::{Client, Submission};
+use crate::transaction::Submission;
+use crate::visitor::Visitor;
 
 /// What to do after an action.
 enum Next {
@@ -23,6 +28,8 @@ enum Next {
     /// TLS was agreed to: send the reply, shake hands.
     StartTls,
     Close(CloseReason),
+    /// The client that a proxy named cannot be served, for this reason.
+    TurnAway(&'static str),
 }
 
 /// Why a session ended.
@@ -30,6 +37,8 @@ pub(crate) enum End {
     Closed(CloseReason),
     /// The client closed its side.
     Gone,
+    /// The client that a proxy named could not be served, for this reason.
+    TurnedAway(&'static str),
     Failed(NetError),
 }
 
@@ -41,6 +50,7 @@ struct Conversation {
     connection: Connection,
     listening: Arc<Listening>,
     session: Session<Submission>,
+    visitor: Visitor,
     input: Input,
     output: Vec<u8>,
     block: Vec<u8>,
@@ -52,24 +62,37 @@ struct Conversation {
 
 /// Serves one client until the end.
 pub(crate) async fn converse(connection: Connection, listening: Arc<Listening>, drain: Drain) {
-    let parameters = listening.parameters_for(connection.peer(), connection.genuine_address());
-    let session = Session::new(parameters, connection.is_tls());
-    let mut conversation = Conversation {
-        command_deadline: Instant::now() + listening.house.command_timeout,
-        connection,
-        listening,
-        session,
-        input: Input::default(),
-        output: Vec::new(),
-        block: Vec::new(),
-        pace: None,
-    };
-    conversation.session.greet(&mut conversation.output);
+    // Boxed, for a future keeps a copy of what is moved within it.
+    let mut conversation = Box::new(Conversation::begin(connection, listening));
     let end = conversation.run(&drain).await;
-    conversation.finish(end).await;
+    Box::pin(conversation.finish(end)).await;
 }
 
 impl Conversation {
+    fn begin(mut connection: Connection, listening: Arc<Listening>) -> Self {
+        let proxy = listening.house.protocol.trusts(connection.peer());
+        if proxy {
+            xclient::doubt(&mut connection);
+        }
+        let (peer, genuine) = (connection.peer(), connection.genuine_address());
+        let parameters = listening.parameters_for(peer, genuine, proxy);
+        let at = listening.house.clock.now().wall.as_second();
+        let session = Session::new(parameters, connection.is_tls(), at);
+        let mut output = Vec::new();
+        session.greet(&mut output);
+        Self {
+            command_deadline: Instant::now() + listening.house.command_timeout,
+            visitor: Visitor::new(&connection),
+            connection,
+            listening,
+            session,
+            input: Input::default(),
+            output,
+            block: Vec::new(),
+            pace: None,
+        }
+    }
+
     async fn run(&mut self, drain: &Drain) -> End {
         loop {
             let outcome = match self.act().await {
@@ -77,6 +100,7 @@ impl Conversation {
                 Next::Read => self.read(drain).await,
                 Next::StartTls => self.start_tls().await.map(|()| None),
                 Next::Close(reason) => self.flush().await.map(|()| Some(End::Closed(reason))),
+                Next::TurnAway(why) => self.flush().await.map(|()| Some(End::TurnedAway(why))),
             };
             match outcome {
                 Ok(None) => {}
@@ -87,12 +111,7 @@ impl Conversation {
     }
 
     async fn act(&mut self) -> Next {
-        let Self { listening, session, input, output, block, .. } = self;
-        let client = Client {
-            address: self.connection.peer(),
-            genuine_address: self.connection.genuine_address(),
-            tls: session.is_tls(),
-        };
+        let Self { connection, listening, session, visitor, input, output, block, .. } = self;
         let step = session.next(input.rest(), output);
         input.take(step.consumed);
         // Answers that wait are boxed: their state is large, and a session idles far longer.
@@ -106,29 +125,36 @@ impl Conversation {
             Action::StartTls(pending) => pending.refuse(&Reply::TLS_UNAVAILABLE, output),
             Action::Verify(credentials, pending) => {
                 input.wipe();
-                let verify = answer::verify(listening, client, credentials, pending, output);
+                let verify = answer::verify(listening, visitor, credentials, pending, output);
                 Box::pin(verify).await;
             }
+            Action::Xclient(facts, pending) => {
+                let believed =
+                    xclient::believe(listening, connection, visitor, &facts, pending, output);
+                if let Err(why) = believed {
+                    return Next::TurnAway(why);
+                }
+            }
             Action::Mail(request, pending) => {
-                Box::pin(answer::mail(listening, client, request, pending, output)).await;
+                Box::pin(answer::mail(listening, visitor, request, pending, output)).await;
             }
             Action::Recipient(request, pending) => {
-                Box::pin(answer::recipient(listening, request.path, pending, output)).await;
+                Box::pin(answer::recipient(listening, visitor, request, pending, output)).await;
             }
-            Action::Data(pending) => answer::data(listening, pending, output),
+            Action::Data(pending) => answer::data(listening, visitor, pending, output),
             Action::Body(mut body) => {
                 let rest = input.rest();
                 let piece = rest.get(..BLOCK_OCTETS).unwrap_or(rest);
                 block.clear();
                 let taken = body.read(piece, block);
                 input.take(taken);
-                body.message().take(block, &listening.house.hostname).await;
+                body.message().take(block, listening).await;
             }
             Action::EndOfData(message, pending) => {
-                Box::pin(answer::end_of_data(listening, message, pending, output)).await;
+                Box::pin(answer::end_of_data(listening, visitor, message, pending, output)).await;
             }
             Action::Rejected(message, flaw) => {
-                log::flawed(listening, &message.envelope.mail, flaw);
+                log::flawed(listening, visitor, &message.envelope.mail, flaw);
             }
         }
         Next::Act
@@ -147,7 +173,7 @@ impl Conversation {
 
     async fn read(&mut self, drain: &Drain) -> Result<Option<End>, NetError> {
         self.flush().await?;
-        let read = if self.session.is_receiving() {
+        let read = if self.session.is_in_message() {
             self.read_data().await
         } else {
             self.read_command(drain).await
@@ -178,7 +204,8 @@ impl Conversation {
         }
     }
 
-    /// Goes on while the daemon is going down: the client would send all of it again.
+    /// Goes on while the daemon is going down: the client would send all of it again. Chunks, and
+    /// what stands between them, must come as fast as the message would without them.
     async fn read_data(&mut self) -> Result<Option<usize>, NetError> {
         let house = &self.listening.house;
         let now = Instant::now();
@@ -197,16 +224,18 @@ impl Conversation {
         let timeout = self.listening.house.handshake_timeout;
         if let Some(tls) = &self.listening.tls {
             self.connection.start_tls(tls, self.input.discard(), timeout).await?;
+            self.visitor.begin_tls(&self.connection);
         }
         self.command_deadline = Instant::now() + self.listening.house.command_timeout;
         Ok(())
     }
 
-    async fn finish(self, end: End) {
-        log::ended(&self.listening, &self.connection, &end, self.session.counts());
+    async fn finish(self: Box<Self>, end: End) {
+        let this = *self;
+        log::ended(&this.listening, &this.connection, &this.visitor, &end, this.session.counts());
         // What the session held is let go of before the client can notice the close.
-        drop(self.session);
-        self.connection.close().await;
+        drop(this.session);
+        this.connection.close().await;
     }
 }
 
@@ -216,6 +245,7 @@ impl End {
         match self {
             Self::Closed(reason) => reason.word(),
             Self::Gone | Self::Failed(NetError::Closed) => "client-gone",
+            Self::TurnedAway(why) => why,
             Self::Failed(NetError::TimedOut) => "timeout",
             Self::Failed(NetError::Handshake(_)) => "tls-handshake",
             Self::Failed(_) => "connection-failed",
@@ -225,7 +255,7 @@ impl End {
     pub(crate) fn error(&self) -> Option<&NetError> {
         match self {
             Self::Failed(error) => Some(error),
-            Self::Closed(_) | Self::Gone => None,
+            Self::Closed(_) | Self::Gone | Self::TurnedAway(_) => None,
         }
     }
 }

@@ -21,6 +21,10 @@ pub struct Statistics {
     pub octets_accepted: u64,
     /// Messages that were received and refused.
     pub messages_refused: u64,
+    /// Messages of those accepted that are held for review.
+    pub messages_held: u64,
+    /// Messages that a filter had dropped, and whose client was told that they were accepted.
+    pub messages_discarded: u64,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +51,8 @@ pub(crate) struct Counters {
     pub(crate) messages_accepted: Counter,
     pub(crate) octets_accepted: Counter,
     pub(crate) messages_refused: Counter,
+    pub(crate) messages_held: Counter,
+    pub(crate) messages_discarded: Counter,
 }
 
 impl Counters {
@@ -60,6 +66,8 @@ impl Counters {
             messages_accepted: self.messages_accepted.get(),
             octets_accepted: self.octets_accepted.get(),
             messages_refused: self.messages_refused.get(),
+            messages_held: self.messages_held.get(),
+            messages_discarded: self.messages_discarded.get(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use address::{Mailbox, ReversePath};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use jiff::tz::TimeZone;
@@ -38,23 +39,32 @@ impl std::fmt::Display for Token {
     }
 }
 
-/// How the message came (RFC 3848).
+/// How the message came (RFC 3848, RFC 6531 section 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Carriage {
     pub(crate) extended: bool,
-    pub(crate) tls: bool,
+    /// Whether `MAIL` said `SMTPUTF8`.
+    pub(crate) smtputf8: bool,
+    /// TLS version and cipher suite, as the TLS library names them.
+    pub(crate) tls: Option<(&'static str, &'static str)>,
     pub(crate) authenticated: bool,
 }
 
 impl Carriage {
     /// The `with` keyword. After HELO there is neither TLS nor AUTH to tell of.
     pub(crate) const fn keyword(self) -> &'static str {
-        match (self.extended, self.tls, self.authenticated) {
-            (false, _, _) => "SMTP",
-            (true, false, false) => "ESMTP",
-            (true, true, false) => "ESMTPS",
-            (true, false, true) => "ESMTPA",
-            (true, true, true) => "ESMTPSA",
+        if !self.extended {
+            return "SMTP";
+        }
+        match (self.smtputf8, self.tls.is_some(), self.authenticated) {
+            (false, false, false) => "ESMTP",
+            (false, true, false) => "ESMTPS",
+            (false, false, true) => "ESMTPA",
+            (false, true, true) => "ESMTPSA",
+            (true, false, false) => "UTF8SMTP",
+            (true, true, false) => "UTF8SMTPS",
+            (true, false, true) => "UTF8SMTPA",
+            (true, true, true) => "UTF8SMTPSA",
         }
     }
 }
@@ -70,20 +80,52 @@ pub(crate) struct Trace<'a> {
     pub(crate) carriage: Carriage,
     pub(crate) token: Token,
     pub(crate) at: Timestamp,
+    /// The envelope's sender.
+    pub(crate) sender: &'a ReversePath,
+    /// The recipient, if there is only one: several would learn of each other.
+    pub(crate) recipient: Option<&'a Mailbox>,
+}
+
+/// What `Received` says of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Its name for itself and its address.
+    Shown,
+    /// Nothing.
+    Hidden,
+    /// This in a comment.
+    Token(String),
 }
 
 impl Trace<'_> {
-    /// The whole `Received` field (RFC 5321 section 4.4).
-    pub(crate) fn received(&self) -> String {
-        format!(
-            "Received: from {} ({})\r\n\tby {} with {} id {};\r\n\t{}\r\n",
-            shown(self.helo),
-            literal(self.client),
-            self.host,
-            self.carriage.keyword(),
-            self.token,
-            self.date(),
-        )
+    /// The whole `Received` field (RFC 5321 section 4.4; the `tls` clause is RFC 8314 section
+    /// 4.3).
+    pub(crate) fn received(&self, origin: &Origin) -> String {
+        let mut field = String::with_capacity(256);
+        field.push_str("Received: ");
+        match origin {
+            Origin::Shown => {
+                let _ = write!(field, "from {} ({})\r\n\t", shown(self.helo), literal(self.client));
+            }
+            Origin::Hidden => {}
+            Origin::Token(token) => {
+                let _ = write!(field, "(client {token})\r\n\t");
+            }
+        }
+        let (with, id) = (self.carriage.keyword(), self.token);
+        let _ = write!(field, "by {} with {with} id {id}", self.host);
+        if let Some(recipient) = self.recipient {
+            let _ = write!(field, "\r\n\tfor <{recipient}>");
+        }
+        if let Some((version, cipher)) = self.carriage.tls.filter(|_| self.carriage.extended) {
+            // RFC 8314 wants the registered name, which the TLS library spells its own way.
+            let registered = cipher.strip_prefix("TLS13_");
+            let prefix = if registered.is_some() { "TLS_" } else { "" };
+            let cipher = registered.unwrap_or(cipher);
+            let _ = write!(field, "\r\n\ttls {prefix}{cipher} ({version})");
+        }
+        let _ = write!(field, ";\r\n\t{}\r\n", self.date());
+        field
     }
 
     /// The instant as RFC 5322 section 3.3 writes it, in UTC.
@@ -117,12 +159,27 @@ fn literal(address: IpAddr) -> String {
 mod tests {
     use super::*;
 
+    const TLS13: (&str, &str) = ("TLSv1.3", "TLS13_AES_256_GCM_SHA384");
+
+    fn received(helo: &str, client: &str, recipient: Option<&str>, origin: &Origin) -> String {
+        let carriage =
+            Carriage { extended: true, smtputf8: false, tls: Some(TLS13), authenticated: true };
+        let recipient = recipient.map(|address| Mailbox::parse(address).unwrap());
+        let trace = Trace {
+            host: "mail.example.net",
+            helo,
+            client: client.parse().unwrap(),
+            carriage,
+            token: Token::fixed([0; 16]),
+            at: "2026-11-24T14:22:35Z".parse().unwrap(),
+            sender: &ReversePath::Null,
+            recipient: recipient.as_ref(),
+        };
+        trace.received(origin)
+    }
+
     fn trace(helo: &str, client: &str) -> String {
-        let carriage = Carriage { extended: true, tls: true, authenticated: true };
-        let at = "2026-11-24T14:22:35Z".parse().unwrap();
-        let client = client.parse().unwrap();
-        let token = Token::fixed([0; 16]);
-        Trace { host: "mail.example.net", helo, client, carriage, token, at }.received()
+        received(helo, client, None, &Origin::Shown)
     }
 
     #[test]
@@ -130,9 +187,21 @@ mod tests {
         assert_eq!(
             trace("[192.0.2.7]", "192.0.2.7"),
             "Received: from [192.0.2.7] ([192.0.2.7])\r\n\tby mail.example.net with ESMTPSA id \
-             aaaaaaaaaaaaaaaaaaaaaaaaaa;\r\n\tTue, 24 Nov 2026 14:22:35 +0000\r\n"
+             aaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\ttls TLS_AES_256_GCM_SHA384 (TLSv1.3);\r\n\t\
+             Tue, 24 Nov 2026 14:22:35 +0000\r\n"
         );
         assert!(trace("a", "2001:db8::1").contains("([IPv6:2001:db8::1])"));
+    }
+
+    #[test]
+    fn a_lone_recipient_is_named_and_a_client_is_hidden() {
+        let field = received("pc", "192.0.2.7", Some("\"a b\"@example.org"), &Origin::Hidden);
+        assert!(field.starts_with("Received: by mail.example.net with ESMTPSA id aaaa"), "{field}");
+        assert!(field.contains("\r\n\tfor <\"a b\"@example.org>\r\n\ttls "), "{field}");
+        assert!(!field.contains("192.0.2.7") && !field.contains("pc"));
+        let field = received("pc", "192.0.2.7", None, &Origin::Token("abc".to_owned()));
+        assert!(field.starts_with("Received: (client abc)\r\n\tby mail.example.net with"));
+        assert!(!field.contains("192.0.2.7") && !field.contains("for "));
     }
 
     #[test]
@@ -147,12 +216,19 @@ mod tests {
 
     #[test]
     fn the_keyword_tells_how() {
-        let keyword =
-            |extended, tls, authenticated| Carriage { extended, tls, authenticated }.keyword();
-        assert_eq!(keyword(false, true, true), "SMTP");
-        assert_eq!(keyword(true, false, false), "ESMTP");
-        assert_eq!(keyword(true, true, false), "ESMTPS");
-        assert_eq!(keyword(true, false, true), "ESMTPA");
+        let keyword = |extended, smtputf8, tls: bool, authenticated| {
+            let tls = tls.then_some(TLS13);
+            Carriage { extended, smtputf8, tls, authenticated }.keyword()
+        };
+        assert_eq!(keyword(false, true, true, true), "SMTP");
+        assert_eq!(keyword(true, false, false, false), "ESMTP");
+        assert_eq!(keyword(true, false, true, false), "ESMTPS");
+        assert_eq!(keyword(true, false, false, true), "ESMTPA");
+        assert_eq!(keyword(true, false, true, true), "ESMTPSA");
+        assert_eq!(keyword(true, true, false, false), "UTF8SMTP");
+        assert_eq!(keyword(true, true, true, false), "UTF8SMTPS");
+        assert_eq!(keyword(true, true, false, true), "UTF8SMTPA");
+        assert_eq!(keyword(true, true, true, true), "UTF8SMTPSA");
     }
 
     #[test]

@@ -5,28 +5,40 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use address::{Mailbox, ReversePath};
-use auth::{Attempt, Login, Moment, Permit, Refusal, Settlement};
+use auth::{Account, Attempt, Login, Moment, Permit, Refusal, Settlement};
+use envelope::Coding;
 use smtp_proto::server::Daemon;
-use spool::{LocalRecipients, Recipient};
+use spool::{Recipient, Wishes};
 
+use crate::filters::Slot;
 use crate::house::Listening;
 use crate::message::Message;
 
-/// What the session's states hold.
+/// What the session's states hold. Boxed: a session idles far longer than it transacts.
 pub(crate) struct Submission;
 
 impl Daemon for Submission {
     type Login = Login;
-    type Envelope = Envelope;
-    type Message = Message;
+    type Envelope = Box<Envelope>;
+    type Message = Box<Message>;
 }
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Client {
     pub(crate) address: IpAddr,
+    /// Its port; 0 where a proxy did not tell.
+    pub(crate) port: u16,
     pub(crate) genuine_address: bool,
-    pub(crate) tls: bool,
+    /// Version of TLS and cipher suite, as the TLS library names them; `None` in clear.
+    pub(crate) tls: Option<(&'static str, &'static str)>,
+}
+
+impl Client {
+    /// For the log.
+    pub(crate) fn tls_version(&self) -> &'static str {
+        self.tls.map_or("none", |(version, _)| version)
+    }
 }
 
 /// `MAIL` as it was accepted.
@@ -34,14 +46,25 @@ pub(crate) struct Client {
 pub(crate) struct Mail {
     pub(crate) sender: ReversePath,
     pub(crate) size: Option<u64>,
-    pub(crate) eight_bit: bool,
+    /// What `BODY=` said.
+    pub(crate) coding: Coding,
+    /// Whether the client said `SMTPUTF8`.
+    pub(crate) smtputf8: bool,
+    /// What the sender asked about the delivery.
+    pub(crate) wishes: Wishes,
+    /// `AUTH=`, where it is to be believed.
+    pub(crate) submitter: Option<Mailbox>,
     pub(crate) client: Client,
     pub(crate) helo: String,
     pub(crate) extended: bool,
     /// Whether somebody had authenticated.
     pub(crate) authenticated: bool,
+    /// By which mechanism of SASL.
+    pub(crate) mechanism: Option<&'static str>,
     pub(crate) failed_auth: bool,
     pub(crate) at: Moment,
+    /// With the filters, once they were asked.
+    pub(crate) conversation: Slot,
 }
 
 impl Mail {
@@ -59,7 +82,7 @@ impl Mail {
             sender: &self.sender,
             helo: &self.helo,
             extended: self.extended,
-            tls: self.client.tls,
+            tls: self.client.tls.is_some(),
             listener: &listening.name,
             at: self.at,
         }
@@ -71,6 +94,8 @@ impl Mail {
 pub(crate) struct Envelope {
     pub(crate) mail: Mail,
     pub(crate) right: Right,
+    /// Why the message is to be held, if a check said so.
+    pub(crate) hold: Option<String>,
 }
 
 /// By what right a message is taken.
@@ -82,45 +107,127 @@ pub(crate) enum Right {
     Inbound(Inbound),
 }
 
+impl Right {
+    /// In whose name.
+    pub(crate) fn account(&self) -> Option<&Arc<Account>> {
+        match self {
+            Self::Permitted(permitted) => Some(permitted.hold.permit().account()),
+            Self::Inbound(_) => None,
+        }
+    }
+
+    /// To whom, in order.
+    pub(crate) fn recipients(&self) -> &[Recipient] {
+        match self {
+            Self::Permitted(permitted) => permitted.recipients.as_slice(),
+            Self::Inbound(inbound) => inbound.recipients.as_slice(),
+        }
+    }
+}
+
+/// Recipients up to which looking each of them through is the quickest.
+const FEW: usize = 16;
+
+/// The recipients of a transaction: who is named twice gets one copy.
+#[derive(Debug, Default)]
+pub(crate) struct Recipients {
+    list: Vec<Recipient>,
+    /// Those of `list`, once they are many.
+    known: HashSet<Mailbox>,
+}
+
+impl Recipients {
+    /// Adds a recipient, unless it is there already; whether it was not.
+    pub(crate) fn add(&mut self, recipient: Recipient) -> bool {
+        if self.list.len() < FEW {
+            if self.list.iter().any(|known| known.mailbox == recipient.mailbox) {
+                return false;
+            }
+        } else {
+            if self.known.is_empty() {
+                self.known = self.list.iter().map(|known| known.mailbox.clone()).collect();
+            }
+            if !self.known.insert(recipient.mailbox.clone()) {
+                return false;
+            }
+        }
+        self.list.push(recipient);
+        true
+    }
+
+    /// Takes a recipient out, and says where it stood.
+    pub(crate) fn remove(&mut self, mailbox: &Mailbox) -> Option<usize> {
+        let at = self.list.iter().position(|known| known.mailbox == *mailbox)?;
+        self.list.remove(at);
+        self.known.remove(mailbox);
+        Some(at)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Recipient] {
+        &self.list
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Recipient> {
+        self.list
+    }
+}
+
 /// A transaction with a permit.
 #[derive(Debug)]
 pub(crate) struct Permitted {
     pub(crate) hold: Hold,
-    recipients: Vec<Recipient>,
-    known: HashSet<Mailbox>,
+    pub(crate) recipients: Recipients,
 }
 
 impl Permitted {
     pub(crate) fn new(hold: Hold) -> Self {
-        Self { hold, recipients: Vec::new(), known: HashSet::new() }
+        Self { hold, recipients: Recipients::default() }
     }
 
     /// Whether there is room for one more under the permit.
     pub(crate) fn has_room(&self) -> bool {
         let max = self.hold.permit().recipients_max();
-        max.is_none_or(|max| self.recipients.len() < max as usize)
+        max.is_none_or(|max| self.recipients.list.len() < max as usize)
     }
 
-    /// Adds a recipient, unless it is there already: who is named twice gets one copy.
-    pub(crate) fn add(&mut self, mailbox: Mailbox) {
-        if self.known.insert(mailbox.clone()) {
-            self.recipients.push(Recipient::new(mailbox));
+    /// Adds a recipient, unless it is there already.
+    pub(crate) fn add(&mut self, recipient: Recipient) {
+        if self.recipients.add(recipient) {
             self.hold.recipients = self.hold.recipients.saturating_add(1);
         }
     }
 
-    pub(crate) fn into_parts(self) -> (Hold, Vec<Recipient>) {
-        (self.hold, self.recipients)
+    /// Takes a recipient out; whether it was there.
+    pub(crate) fn remove(&mut self, mailbox: &Mailbox) -> bool {
+        let removed = self.recipients.remove(mailbox).is_some();
+        self.hold.recipients = self.hold.recipients.saturating_sub(removed.into());
+        removed
     }
 }
 
 /// A transaction to local mailboxes alone.
 #[derive(Debug, Default)]
 pub(crate) struct Inbound {
-    pub(crate) recipients: LocalRecipients,
-    pub(crate) known: HashSet<Mailbox>,
+    pub(crate) recipients: Recipients,
+    /// Whose each recipient is.
+    pub(crate) accounts: Vec<Arc<Account>>,
     /// What the chain said of the first recipient elsewhere.
     pub(crate) refusal: Option<Refusal>,
+}
+
+impl Inbound {
+    /// Adds a recipient, which is `account`'s, unless it is there already.
+    pub(crate) fn add(&mut self, recipient: Recipient, account: Arc<Account>) {
+        if self.recipients.add(recipient) {
+            self.accounts.push(account);
+        }
+    }
+
+    /// Takes a recipient out; whether it was there.
+    pub(crate) fn remove(&mut self, mailbox: &Mailbox) -> bool {
+        let at = self.recipients.remove(mailbox);
+        at.map(|at| self.accounts.remove(at)).is_some()
+    }
 }
 
 /// A permit, until it is settled: at the latest when it is dropped, and then as unused.

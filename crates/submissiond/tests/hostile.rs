@@ -111,7 +111,7 @@ async fn a_full_spool_puts_mail_off_and_loses_none() {
     let spool = Box::new(|config: &mut spool::SpoolConfig| {
         config.free_space_min = Size(u64::MAX / 2);
     });
-    let daemon = start_plan(Plan { config: LEGACY.into(), spool }).await;
+    let daemon = start_plan(Plan { spool, ..Plan::new(LEGACY) }).await;
     let mut client = daemon.anna().await;
     client.expect("MAIL FROM:<anna@example.net>", "250 2.1.0").await;
     client.expect("RCPT TO:<x@example.org>", "250 2.1.5").await;

@@ -48,6 +48,9 @@ async fn one_line_for_each_happening() {
     client.expect(kit::ANNAS_PASSWORD, "235 2.7.0").await;
     let forged = "From: boss@example.net\r\n\r\n";
     client.submit("anna@example.net", &["x@example.org"], forged).await;
+    client.expect("MAIL FROM:<anna@example.net>", "250").await;
+    client.expect("RCPT TO:<\"no body\"@example.net>", "550 5.1.1").await;
+    client.expect("RSET", "250").await;
     let text = "From: anna@example.net\r\n\r\nHi\r\n";
     let reply = client.submit("anna@example.net", &["x@example.org"], text).await;
     let queue_id = reply.rsplit(' ').next().unwrap();
@@ -64,20 +67,28 @@ async fn one_line_for_each_happening() {
     assert_eq!(lines.with("login succeeded").len(), 1);
     let refused = lines.with("message refused");
     assert_eq!(refused.len(), 1);
-    assert!(refused[0].contains(r#"reason="message-refused" code=550"#), "{refused:?}");
+    assert!(refused[0].contains(r#"reason="header" code=550"#), "{refused:?}");
+    let refused = lines.with("recipient refused");
+    assert_eq!(refused.len(), 1);
+    let words = r#"reason="no-such-mailbox" code=550 rip=127.0.0.1"#;
+    assert!(refused[0].contains(words), "{refused:?}");
+    assert!(refused[0].contains(r#"recipient="<\"no body\"@example.net>""#), "{refused:?}");
     let accepted = lines.with("message accepted");
     assert_eq!(accepted.len(), 1);
     for words in [
         &format!("queue_id={queue_id}"),
         r#"account="anna@example.net" authority="smtp-auth" rip=127.0.0.1"#,
         "recipients=1",
+        r#"coding="7BIT" extensions=- "#,
+        r#"tls="none" ms="#,
         r#"listener="legacy""#,
     ] {
         assert!(accepted[0].contains(words), "{words}: {accepted:?}");
     }
     let ended = lines.with("disconnected");
     assert_eq!(ended.len(), 1);
-    let counts = r#"counts="ehlo=1 auth=1/2 mail=2/3 rcpt=2 data=1/2 quit=1 commands=8/11""#;
+    let counts =
+        r#"counts="ehlo=1 auth=1/2 mail=3/4 rcpt=2/3 data=1/2 rset=1 quit=1 commands=10/14""#;
     assert!(ended[0].contains(r#"reason="quit""#) && ended[0].contains(counts), "{ended:?}");
     for secret in ["secret", "AGFubm", "wrong"] {
         let found: Vec<_> =

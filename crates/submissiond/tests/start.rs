@@ -18,6 +18,10 @@ fn error_of(config: &str, chain: &Chain) -> String {
     };
     let nobody = Directory::from_accounts(Vec::new(), None).unwrap();
     let means = Means {
+        limits: None,
+        filters: filter::Filters::new(&filter::FilterConfig::default()).unwrap(),
+        signer: None,
+        header: submissiond::HeaderOptions::default(),
         hostname: "mail.example.net".into(),
         authenticator: Authenticator::new(&AuthConfig::default(), nobody).unwrap(),
         spool: Spool::open(&spool, clock.clone()).unwrap().0,

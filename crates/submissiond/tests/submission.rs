@@ -154,3 +154,28 @@ async fn every_port_adds_what_is_missing() {
     ));
     assert!(text.contains("\r\nDate: ") && text.contains("\r\nMessage-ID: <"), "{text}");
 }
+
+#[tokio::test]
+async fn requests_for_another_service_end_in_the_handshake() {
+    let daemon = start(SUBMISSION).await;
+    for (protocols, taken) in [
+        (&[][..], true),
+        (&["smtp"], true),
+        (&["h2", "submission"], true),
+        (&["h2", "http/1.1"], false),
+        (&["imap"], false),
+    ] {
+        let mut client = daemon.client("submissions").await;
+        let agreed = client.try_tls(&daemon.certificate, protocols).await.is_ok();
+        assert_eq!(agreed, taken, "{protocols:?}");
+        if taken {
+            assert!(client.reply().await.starts_with("220 "), "{protocols:?}");
+        }
+        let mut client = daemon.client("submission").await;
+        client.reply().await;
+        client.say("EHLO client").await;
+        client.expect("STARTTLS", "220 2.0.0").await;
+        let agreed = client.try_tls(&daemon.certificate, protocols).await.is_ok();
+        assert_eq!(agreed, taken, "{protocols:?} after STARTTLS");
+    }
+}

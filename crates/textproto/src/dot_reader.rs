@@ -125,13 +125,13 @@ impl DotReader {
 
     /// The first fault so far.
     #[must_use]
-    pub fn fault(&self) -> Option<DataFault> {
+    pub const fn fault(&self) -> Option<DataFault> {
         self.fault
     }
 
     /// Octets written so far: the size of the message once it has ended (RFC 1870 section 3).
     #[must_use]
-    pub fn octets(&self) -> u64 {
+    pub const fn octets(&self) -> u64 {
         self.octets
     }
 

@@ -54,10 +54,11 @@ pub enum Line<'a> {
 /// ```
 #[derive(Clone, Debug)]
 pub struct LineReader {
-    max: usize,
+    // Small numbers: a reader is a part of each session, and there are very many of those.
+    max: u32,
     end: LineEnd,
     /// Octets at the head of the input that hold no end of line.
-    scanned: usize,
+    scanned: u32,
     /// Whether the head of the input belongs to a line already known to be too long.
     overlong: bool,
 }
@@ -67,13 +68,13 @@ impl LineReader {
     /// section 4 and RFC 5321 section 4.5.3.1 count). A `max` below 2 counts as 2.
     #[must_use]
     pub fn new(max: usize, end: LineEnd) -> Self {
-        Self { max: max.max(2), end, scanned: 0, overlong: false }
+        Self { max: count(max.max(2)), end, scanned: 0, overlong: false }
     }
 
     /// Changes the longest line allowed from the next call on: a SASL response may be longer
     /// than a command.
     pub fn set_max(&mut self, max: usize) {
-        self.max = max.max(2);
+        self.max = count(max.max(2));
     }
 
     /// Forgets what it saw of an unfinished line: for when the caller has thrown its buffer
@@ -89,7 +90,7 @@ impl LineReader {
         let Some(end) = self.find_end(input) else {
             return self.unfinished(input);
         };
-        let overlong = self.overlong || end > self.max;
+        let overlong = self.overlong || end > self.max as usize;
         self.reset();
         if overlong {
             return Line::TooLong { consumed: end };
@@ -101,7 +102,7 @@ impl LineReader {
 
     /// Length of the first line of `input`, ending included.
     fn find_end(&self, input: &[u8]) -> Option<usize> {
-        let mut from = self.scanned.min(input.len());
+        let mut from = (self.scanned as usize).min(input.len());
         while let Some(offset) = memchr(b'\n', input.get(from..)?) {
             let lf = from + offset;
             let after_cr = lf.checked_sub(1).and_then(|at| input.get(at)) == Some(&b'\r');
@@ -114,16 +115,21 @@ impl LineReader {
     }
 
     fn unfinished(&mut self, input: &[u8]) -> Line<'static> {
-        if input.len() >= self.max {
+        if input.len() >= self.max as usize {
             self.overlong = true;
         }
         if !self.overlong {
-            self.scanned = input.len();
+            self.scanned = count(input.len());
             return Line::More { consumed: 0 };
         }
         // A trailing CR stays, for its LF may be the next octet to come.
         let keep = usize::from(input.last() == Some(&b'\r'));
-        self.scanned = keep;
+        self.scanned = count(keep);
         Line::More { consumed: input.len() - keep }
     }
+}
+
+/// What does not fit is scanned once more.
+fn count(octets: usize) -> u32 {
+    u32::try_from(octets).unwrap_or(u32::MAX)
 }

@@ -13,6 +13,11 @@ const DEFAULT: &str = "# ";
 const EXAMPLE: &str = "# Example: ";
 const INSTEAD: &str = "# Instead: ";
 
+/// The Ed25519 key of RFC 8032 section 7.1, test 1.
+const SIGNING_KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\n\
+    MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+    -----END PRIVATE KEY-----\n";
+
 /// Every table of the file.
 const TABLES: &[&str] = &[
     "",
@@ -26,7 +31,11 @@ const TABLES: &[&str] = &[
     "pop3.retention",
     "pop3.listen",
     "submission",
+    "submission.protocol",
+    "submission.header",
     "submission.listen",
+    "dkim",
+    "dkim.key",
     "spool",
     "relay",
     "relay.next_hop",
@@ -82,6 +91,8 @@ fn furnished() -> Site {
     let names = vec!["mail.example.org".to_owned(), "pop.example.org".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    site.write("etc/lastpost/dkim/example.net.s2026.pem", SIGNING_KEY);
+    site.write("etc/lastpost/client-token.key", &[7; 32]);
     site.write("etc/lastpost/tls/example.org-fullchain.pem", chain.as_bytes());
     site.write("etc/lastpost/tls/example.org-privkey.pem", key.as_bytes());
     site
@@ -138,6 +149,7 @@ fn every_default_that_is_shown_is_the_one_in_the_code() {
     assert_same("auth", &code.auth, &file.auth);
     assert_same("pop3", &code.pop3, &file.pop3);
     assert_same("submission", &code.submission, &file.submission);
+    assert_same("dkim", &code.dkim, &file.dkim);
     assert_same("spool", &code.spool, &file.spool);
     assert_same("relay", &code.relay, &file.relay);
     assert_same("control", &code.control, &file.control);
@@ -218,7 +230,7 @@ fn every_key_is_explained_where_it_stands() {
     };
     let is_prose = |line: &str| line.starts_with("# ") && !is_setting(line);
     // Tables that stand more than once explain their keys in front of the first.
-    let repeated = ["tls.named", "pop3.listen", "submission.listen"];
+    let repeated = ["tls.named", "pop3.listen", "submission.listen", "dkim.key"];
     let mut table = "";
     for (number, line) in lines.iter().enumerate() {
         if let Some(header) = line.trim_start_matches(EXAMPLE).strip_prefix('[') {

@@ -6,5 +6,6 @@
 mod admin;
 mod broken;
 mod documented;
+mod keys;
 mod site;
 mod table;

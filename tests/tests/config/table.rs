@@ -105,6 +105,11 @@ filter = "info"
 
 #[rustfmt::skip]
 pub(crate) const TABLE: &[Case] = &[
+    // Headers and keys.
+    case("[log]", "[submission.header]\nhops_max = §5\n\n[log]", &["submission.header.hops_max", "10 to 1000"]),
+    case("[log]", "[submission.header]\nclient = §\"hide\"\n\n[log]", &["submission.header.client", "did you mean `hidden`?"]),
+    case("[log]", "[dkim]\noversign = §[\"To\"]\n\n[log]", &["dkim.oversign", "From is missing"]),
+    case("[log]", "[[dkim.key]]\ndomain = \"example.net\"\nselector = §\"a b\"\nfile = \"x\"\n\n[log]", &["dkim.key[0].selector", "is no selector"]),
     // Names that are nearly right.
     case("hostname =", "§hostnmae =", &["unknown field `hostnmae`", "did you mean `hostname`?"]),
     case("[accounts]", "[§acounts]", &["unknown field `acounts`", "did you mean `accounts`?"]),
@@ -159,6 +164,11 @@ pub(crate) const TABLE: &[Case] = &[
     case("authorities = [\"smtp-auth\"]", "authorities = §[]", &["submission.listen[0].authorities", "nobody could send", "smtp-auth"]),
     case("authorities = [\"smtp-auth\"]", "authorities = §[\"other\", \"smtp-auth\"]", &["submission.listen[0].authorities", "\"smtp-auth\" first"]),
     case("lone_lf = \"reject\"", "proxy_protocol = §true", &["submission.listen[0].proxy_protocol", "trusted_proxies"]),
+    case("lone_lf = \"reject\"", "filters = §[\"rspamdd\"]", &["submission.listen[0].filters", "rspamdd", "[[filter.milter]]"]),
+    case("lone_lf = \"reject\"", "xclient_login = §true", &["submission.listen[0].xclient_login", "xclient_networks"]),
+    case("lone_lf = \"reject\"", "recipients_max = §101", &["submission.listen[0].recipients_max", "which is 100"]),
+    case("recipients_max = 100\n", "recipients_max = 100\n[submission.protocol]\nxclient_networks = §[\"::/0\"]\n", &["submission.protocol.xclient_networks", "everybody"]),
+    case("recipients_max = 100\n", "recipients_max = 100\n[submission.protocol]\nfuture_release_max = §\"1000d\"\n", &["submission.protocol.future_release_max", "366d"]),
     case("tls = \"opportunistic\"", "username = §\"relay\"", &["relay.next_hop.username", "password_file or password_env"]),
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"no-such-file\"", &["relay.next_hop.password_file", "no-such-file", "No such file"]),
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"empty\"", &["relay.next_hop.password_file", "the file is empty"]),
@@ -181,6 +191,9 @@ pub(crate) const TABLE: &[Case] = &[
 /// What a start would stumble over, although each value is good for itself.
 #[rustfmt::skip]
 pub(crate) const AT_START: &[Case] = &[
+    case("[log]", "[[dkim.key]]\ndomain = \"example.net\"\nselector = \"s1\"\nfile = §\"missing.pem\"\n\n[log]", &["dkim.key[0].file", "missing.pem: cannot read the key: No such file"]),
+    case("[log]", "[[dkim.key]]\ndomain = \"example.net\"\nselector = \"s1\"\nfile = §\"key.pem\"\n\n[log]", &["dkim.key[0].file", "expected one private key in PEM"]),
+    case("[log]", "[submission.header]\nclient = \"token\"\nclient_key_file = §\"password\"\n\n[log]", &["submission.header.client_key_file", "expected 32 to 4096 random ones"]),
     case("filter = \"info\"", "filter = §\"lastpost=loud\"", &["log.filter", "lastpost=loud"]),
     case("authorities = [\"smtp-auth\"]", "authorities = §[\"smtp-auth\", \"smtp-atuh\"]", &["submission.listen[0].authorities", "smtp-atuh", "smtp-auth"]),
     case("listen = \"127.0.0.1:8110\"", "listen = §\"127.0.0.1:1025\"", &["control.listen", "127.0.0.1:1025"]),

@@ -2,9 +2,11 @@
 
 use std::sync::Mutex;
 
+use address::Domain;
+
 use super::*;
 use crate::testing::{account, key, moment, origin, plain};
-use crate::{Channel, Service};
+use crate::{Channel, Delegation, Service};
 
 /// An authority that always says the same, and remembers that it was asked.
 struct Fixed {
@@ -122,6 +124,30 @@ async fn the_first_opinion_ends_the_chain() {
     assert!(silent.settled.lock().unwrap().is_empty());
     let told = told.0.lock().unwrap().clone();
     assert_eq!(told, ["<ann@example.net> ann@example.net by generous", "generous true"]);
+}
+
+#[tokio::test]
+async fn who_was_given_leave_sends_as_others() {
+    let given = vec![
+        Delegation::Address(Mailbox::parse("boss@example.net").unwrap()),
+        Delegation::Domain(Domain::parse("xn--bcher-kva.example").unwrap()),
+    ];
+    let mut login = login("ann@example.net");
+    login.account = Arc::new(account("ann@example.net", plain("x"), false).with_delegations(given));
+    let chain = Chain::new(vec![Arc::new(SmtpAuth)], Vec::new());
+    for (text, allowed) in [
+        ("<ann@example.net>", true),
+        ("<\"ANN\"@example.net>", true),
+        ("<Boss@Example.NET>", true),
+        ("<anybody@bücher.example>", true),
+        ("<>", true),
+        ("<bob@example.net>", false),
+        ("<anybody@sub.bücher.example>", false),
+    ] {
+        let from = sender(text);
+        let outcome = authorize(&chain, &attempt(&from, Some(&login), false)).await;
+        assert_eq!(outcome.is_ok(), allowed, "{text}");
+    }
 }
 
 #[tokio::test]

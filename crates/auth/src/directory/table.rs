@@ -8,6 +8,7 @@ use std::sync::Arc;
 use address::{AccountKey, Mailbox};
 
 use crate::hash::CostClass;
+use crate::likeness::canonical;
 use crate::passwd_file::Listing;
 use crate::{Account, AccountsError, Argon2Params, PolicySpread, StoredHash};
 
@@ -36,7 +37,8 @@ impl Table {
         let mut policies = PolicySpread::default();
         for (position, account) in accounts.iter().enumerate() {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
-            addresses.extend(account.addresses().iter().map(|a| (hasher.hash_one(a), position)));
+            let hash = |address| hasher.hash_one(&*canonical(address));
+            addresses.extend(account.addresses().iter().map(|a| (hash(a), position)));
             policies.add(account.policy());
         }
         addresses.sort_unstable();
@@ -55,7 +57,7 @@ impl Table {
         &'a self,
         address: &'a Mailbox,
     ) -> impl Iterator<Item = &'a Arc<Account>> + 'a {
-        let hash = self.hasher.hash_one(address);
+        let hash = self.hasher.hash_one(&*canonical(address));
         let first = self.addresses.partition_point(|(other, _)| *other < hash);
         let same = self.addresses[first..].iter().take_while(move |(other, _)| *other == hash);
         let accounts = same.filter_map(|(_, position)| self.accounts.get(*position as usize));

@@ -37,14 +37,8 @@ pub(super) fn render(new: &NewAccount) -> Result<Zeroizing<String>, EditError> {
         None => "",
     };
     let mut words = Vec::new();
-    if !new.addresses.is_empty() {
-        let addresses: Vec<String> = new.addresses.iter().map(ToString::to_string).collect();
-        if addresses.iter().any(|a| a.contains([' ', '\t', ',', '\r', '\n'])) {
-            let found = "an address with a space or a comma";
-            return Err(EditError::Inexpressible { what: "addresses=", found });
-        }
-        words.push(format!("addresses={}", addresses.join(",")));
-    }
+    words.extend(list("addresses=", &new.addresses)?);
+    words.extend(list("send_as=", &new.send_as)?);
     if let Some(maildir) = &new.maildir {
         let maildir = expressible("maildir=", maildir, &[' ', '\t'])?;
         words.push(format!("maildir={maildir}"));
@@ -56,6 +50,19 @@ pub(super) fn render(new: &NewAccount) -> Result<Zeroizing<String>, EditError> {
     let hash = new.hash.to_field();
     let extra = words.join(" ");
     Ok(Zeroizing::new(format!("{}:{}::::{home}::{extra}", new.key, hash.as_str())))
+}
+
+/// A word with a list, unless it is empty.
+fn list(what: &'static str, values: &[impl ToString]) -> Result<Option<String>, EditError> {
+    if values.is_empty() {
+        return Ok(None);
+    }
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    if values.iter().any(|value| value.contains([' ', '\t', ',', '\r', '\n'])) {
+        let found = "an address with a space or a comma";
+        return Err(EditError::Inexpressible { what, found });
+    }
+    Ok(Some(format!("{what}{}", values.join(","))))
 }
 
 /// Only `{PLAIN}` can hold a character that ends the field.

@@ -20,6 +20,7 @@ fn new_account(login: &str) -> NewAccount {
         key: key(login),
         hash: plain("secret"),
         addresses: Vec::new(),
+        send_as: Vec::new(),
         home: Some(PathBuf::from("/home/new")),
         maildir: None,
         disabled: false,
@@ -261,6 +262,21 @@ fn concurrent_writers_lose_nothing_and_readers_see_whole_tables() {
 }
 
 #[test]
+fn what_others_let_it_send_as_is_written_and_read_again() {
+    let table = TableFile::new("");
+    let mut editor = PasswdEditor::open(&table.config).unwrap();
+    let given = ["boss@example.net", "@club.example.net"].map(|d| Delegation::parse(d).unwrap());
+    editor.add(&NewAccount { send_as: given.to_vec(), ..new_account("new@example.net") }).unwrap();
+    let odd = vec![Delegation::parse("\"a b\"@example.net").unwrap()];
+    let refused = editor.add(&NewAccount { send_as: odd, ..new_account("odd@example.net") });
+    assert!(matches!(refused, Err(EditError::Inexpressible { what: "send_as=", .. })));
+    editor.save().unwrap();
+    let directory = crate::Directory::load(&table.config).unwrap();
+    let account = directory.get(&key("new@example.net")).unwrap();
+    assert_eq!(account.delegations(), given);
+}
+
+#[test]
 fn what_is_agreed_with_a_customer_is_written_and_stays() {
     let table = TableFile::new("old:{PLAIN}x::::/h::quota=2G login_delay=60s userdb_x=1\n");
     let mut editor = PasswdEditor::open(&table.config).unwrap();
@@ -270,6 +286,7 @@ fn what_is_agreed_with_a_customer_is_written_and_stays() {
         expire_after_retrieval: Some(RetentionDays::Days(30)),
         expire_after_arrival: Some(RetentionDays::Never),
         quota: Some(Quota { octets: Some(1 << 30), messages: Some(10_000) }),
+        limits: None,
     };
     let (old, fresh) = (key("old@example.net"), key("new@example.net"));
     editor.add(&NewAccount { policy: policy.clone(), ..new_account("new@example.net") }).unwrap();

@@ -6,7 +6,7 @@ use address::{AccountKey, Mailbox};
 
 use super::Rules;
 use crate::maildir_template::is_straight;
-use crate::{Account, AccountPolicy, Argon2Params, StoredHash};
+use crate::{Account, AccountPolicy, Argon2Params, Delegation, StoredHash};
 
 /// What is wrong with a line, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,6 +80,7 @@ impl<'a> Fields<'a> {
 #[derive(Default)]
 struct Extra<'a> {
     addresses: Option<(&'a str, usize)>,
+    send_as: Option<(&'a str, usize)>,
     maildir: Option<(&'a str, usize)>,
     home: Option<(&'a str, usize)>,
     disabled: bool,
@@ -116,6 +117,7 @@ pub(crate) fn parse_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Found>
     let addresses = parse_addresses(&fields, &extra, &key)?;
     let maildir = parse_maildir(&fields, &extra, &key, rules)?;
     let account = Account::new(key, addresses, hash, maildir, locked || extra.disabled)
+        .with_delegations(parse_send_as(&fields, &extra)?)
         .with_policy(extra.policy);
     Ok(Some(Found { account, passed_over: extra.passed_over }))
 }
@@ -145,6 +147,7 @@ fn parse_extra<'a>(fields: &Fields<'a>) -> Result<Extra<'a>, LineProblem> {
         match key {
             "" if word.is_empty() => {}
             "addresses" => extra.addresses = place,
+            "send_as" => extra.send_as = place,
             "maildir" => extra.maildir = place,
             "userdb_home" => extra.home = place,
             "userdb_mail" => {
@@ -168,9 +171,9 @@ fn parse_extra<'a>(fields: &Fields<'a>) -> Result<Extra<'a>, LineProblem> {
             _ => {
                 let shown: String = key.chars().take(32).collect();
                 let problem = format!(
-                    "{shown:?} is not obeyed here; expected addresses=, maildir=, \
-                     disabled=, login_delay=, sessions=, expire_retrieved=, expire_arrived= or \
-                     quota="
+                    "{shown:?} is not obeyed here; expected addresses=, send_as=, maildir=, \
+                     disabled=, login_delay=, sessions=, expire_retrieved=, expire_arrived=, \
+                     quota= or limits="
                 );
                 return Err(fields.problem(here, problem));
             }
@@ -217,6 +220,26 @@ fn parse_addresses(
         }
     }
     Ok(addresses)
+}
+
+/// What others let it send as: addresses, and domains behind an `@`.
+fn parse_send_as(fields: &Fields<'_>, extra: &Extra<'_>) -> Result<Vec<Delegation>, LineProblem> {
+    let Some((list, mut at)) = extra.send_as else { return Ok(Vec::new()) };
+    let mut delegations = Vec::new();
+    for text in list.split(',') {
+        let here = at;
+        at += text.len() + 1;
+        let delegation = Delegation::parse(text).map_err(|e| {
+            let shown: String = text.chars().take(64).collect();
+            let problem =
+                format!("send_as {shown:?}: {e}; expected send_as=local@domain,@domain,…");
+            fields.problem(here, problem)
+        })?;
+        if !delegations.contains(&delegation) {
+            delegations.push(delegation);
+        }
+    }
+    Ok(delegations)
 }
 
 fn parse_maildir(

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use address::Mailbox;
 use proptest::prelude::*;
 
 use super::*;
@@ -126,6 +127,8 @@ fn a_wrong_line_is_named_with_its_column_and_what_was_expected() {
         ("ann:{PLAIN}x::::::maildir=/m\0", 27, "absolute path"),
         ("ann:{PLAIN}x::::/h::addresses=a@x.example,b", 43, "address \"b\": it has no @domain"),
         ("ann:{PLAIN}x::::/h::addresses=", 31, "address \"\": it is empty"),
+        ("ann:{PLAIN}x::::/h::send_as=a@x.example,@b", 41, "send_as \"@b\": "),
+        ("ann:{PLAIN}x::::/h::send_as=ben", 29, "expected send_as=local@domain,@domain"),
         ("ann:{PLAIN}x::::/h::disabled=maybe", 21, "disabled=yes or disabled=no"),
         ("ann:{PLAIN}x::::/h::disabled", 21, "disabled=yes or disabled=no"),
         ("ann:{PLAIN}x::::/h::userdb_mail=mbox:/m", 21, "maildir:"),
@@ -169,6 +172,18 @@ fn one_address_may_belong_to_several_and_twice_is_once() {
     let listing = read_with(text, Some("example.net")).unwrap();
     assert_eq!(addresses(&listing.accounts[0]), ["team@example.net", "a@example.net"]);
     assert_eq!(addresses(&listing.accounts[1]), ["b@example.net", "team@example.net"]);
+}
+
+#[test]
+fn others_let_it_send_as_them() {
+    let account =
+        one("a:{PLAIN}x::::/h::send_as=boss@example.net,@club.example.net addresses=a@x.example");
+    assert_eq!(addresses(&account), ["a@x.example"]);
+    let may = |address: &str| account.may_send_as(&Mailbox::parse(address).unwrap());
+    assert!(may("a@x.example") && may("Boss@Example.NET") && may("anybody@club.example.net"));
+    assert!(!may("other@example.net") && !may("a@sub.club.example.net"));
+    assert!(!account.owns(&Mailbox::parse("boss@example.net").unwrap()), "no mail comes of it");
+    assert!(one("a:{PLAIN}x::::/h").delegations().is_empty());
 }
 
 #[test]

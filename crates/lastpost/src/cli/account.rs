@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use address::{AccountKey, Mailbox};
 use auth::{
-    AccountPolicy, Directory, NewAccount, PasswdEditor, Quota, RetentionDays, StoredHash,
-    parse_login_delay, parse_sessions,
+    AccountPolicy, Delegation, Directory, NewAccount, PasswdEditor, Quota, RetentionDays,
+    StoredHash, parse_login_delay, parse_sessions,
 };
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -30,6 +30,9 @@ pub(crate) enum AccountCommand {
         /// Addresses that it may send as; default: the login itself.
         #[arg(long = "address", value_name = "ADDRESS")]
         addresses: Vec<Mailbox>,
+        /// What others let it send as: an address, or @DOMAIN for all of a domain.
+        #[arg(long, value_name = "ADDRESS|@DOMAIN", value_parser = Delegation::parse)]
+        send_as: Vec<Delegation>,
         /// Its Maildir; default: as accounts.maildir says.
         #[arg(long)]
         maildir: Option<PathBuf>,
@@ -80,6 +83,9 @@ pub(crate) struct PolicyArgs {
     /// How much mail it may have: octets, and messages behind a comma, such as 1G,10000.
     #[arg(long, value_name = "OCTETS[,MESSAGES]", value_parser = Quota::parse)]
     quota: Option<Quota>,
+    /// The profile of [limits] that holds for what it sends.
+    #[arg(long, value_name = "PROFILE")]
+    limits: Option<String>,
 }
 
 impl PolicyArgs {
@@ -90,6 +96,7 @@ impl PolicyArgs {
             expire_after_retrieval: self.expire_retrieved,
             expire_after_arrival: self.expire_arrived,
             quota: self.quota,
+            limits: self.limits.as_deref().map(Into::into),
         }
     }
 }
@@ -113,6 +120,7 @@ pub(crate) struct HashArgs {
 struct ListedAccount {
     login: String,
     addresses: Vec<String>,
+    send_as: Vec<String>,
     maildir: PathBuf,
     scheme: String,
     disabled: bool,
@@ -123,7 +131,7 @@ struct ListedAccount {
 pub(crate) fn run(command: &AccountCommand, common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
     match command {
-        AccountCommand::Add { login, addresses, maildir, home, policy, password } => {
+        AccountCommand::Add { login, addresses, send_as, maildir, home, policy, password } => {
             let key = key(&config, login)?;
             let hash = new_hash(&config, password)?;
             let mut editor = open(&config)?;
@@ -131,6 +139,7 @@ pub(crate) fn run(command: &AccountCommand, common: &CommonArgs) -> Result<(), C
                 key,
                 hash,
                 addresses: addresses.clone(),
+                send_as: send_as.clone(),
                 home: home.clone(),
                 maildir: maildir.clone(),
                 disabled: false,
@@ -177,6 +186,7 @@ fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
         .map(|account| ListedAccount {
             login: account.key().to_string(),
             addresses: account.addresses().iter().map(ToString::to_string).collect(),
+            send_as: account.delegations().iter().map(ToString::to_string).collect(),
             maildir: account.maildir().to_owned(),
             scheme: account.hash().scheme().to_string(),
             disabled: account.is_disabled(),
@@ -189,7 +199,7 @@ fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
                 account.login.clone(),
                 account.scheme.clone(),
                 if account.disabled { "disabled" } else { "" }.to_owned(),
-                account.addresses.join(","),
+                [&account.addresses[..], &account.send_as].concat().join(","),
                 account.maildir.display().to_string(),
                 account.policy.join(" "),
             ]

@@ -43,6 +43,9 @@ fn warnings(config: &Config, directory: &Directory) -> Result<Vec<String>, CliEr
     }
     let mut warnings = directory.warnings();
     warnings.extend(config.submission.warnings());
+    warnings.extend(config.signer()?.warnings());
+    config.header_options()?;
+    warnings.extend(crate::service::limits_warnings(config, directory));
     warnings.extend(warn_of_retired_files(&config.file));
     if config.relay.next_hop.is_none() {
         warnings.push(

@@ -2,11 +2,14 @@
 
 mod account;
 mod check;
+mod dkim;
 mod expire;
+mod limits;
 mod maildrop;
 pub(crate) mod output;
 mod queue;
 pub(crate) mod running;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,6 +85,14 @@ enum Command {
     /// Look after the queue of accepted messages.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Look after what accounts may send.
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
+    /// Make and show the keys that sign messages (DKIM).
+    #[command(subcommand)]
+    Dkim(dkim::DkimCommand),
+    /// Find the customer behind a Received field whose client is a token.
+    Trace(trace::TraceArgs),
     /// Look into a maildrop as a POP3 client would see it.
     #[command(subcommand)]
     Maildrop(maildrop::MaildropCommand),
@@ -149,6 +160,9 @@ fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Account(command) => account::run(command, common),
         Command::Hash(args) => account::hash(args, common),
         Command::Queue(command) => queue::run(command, common),
+        Command::Limits(command) => limits::run(command, common),
+        Command::Dkim(command) => dkim::run(command, common),
+        Command::Trace(args) => trace::run(args, common),
         Command::Maildrop(command) => maildrop::run(command, common),
         #[cfg(feature = "pop-before-smtp")] // retire
         Command::Bridge(command) => crate::bridge::run(command, common), // retire

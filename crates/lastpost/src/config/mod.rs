@@ -34,10 +34,16 @@ pub struct Config {
     pub pop3: pop3d::Pop3Config,
     /// The submission daemon.
     pub submission: submissiond::SubmissionConfig,
+    /// Whose messages are signed.
+    pub dkim: dkim::DkimConfig,
     /// The queue on disk.
     pub spool: spool::SpoolConfig,
     /// Next hop and local delivery.
     pub relay: relay::RelayConfig,
+    /// What accounts and addresses may send; without the section, as much as they like.
+    pub limits: Option<limits::LimitsConfig>,
+    /// Milters and policy services.
+    pub filter: filter::FilterConfig,
     /// The control side.
     pub control: ControlConfig,
     /// What is logged, and how.
@@ -93,8 +99,13 @@ struct Raw {
     pop3: pop3d::Pop3Config,
     #[serde(default)]
     submission: submissiond::SubmissionConfig,
+    #[serde(default)]
+    dkim: dkim::DkimConfig,
     spool: spool::SpoolConfig,
     relay: relay::RelayConfig,
+    limits: Option<limits::LimitsConfig>,
+    #[serde(default)]
+    filter: filter::FilterConfig,
     #[serde(default)]
     control: ControlConfig,
     #[serde(default)]

@@ -18,16 +18,23 @@ impl Raw {
             auth: self.auth,
             pop3: self.pop3,
             submission: self.submission,
+            dkim: self.dkim.relative_to(base),
             spool: self.spool,
             relay: self.relay,
+            limits: self.limits,
+            filter: self.filter,
             control: self.control,
             log: self.log,
         };
+        config.submission.header = config.submission.header.relative_to(base);
         config.spool.directory = base.join(&config.spool.directory);
         make_relative(&mut config.control.token_file, base);
         if let Some(next_hop) = &mut config.relay.next_hop {
             make_relative(&mut next_hop.ca_file, base);
             make_relative(&mut next_hop.password_file, base);
+        }
+        if let Some(limits) = &mut config.limits {
+            make_relative(&mut limits.shared_password_file, base);
         }
         config.check()?;
         Ok(config)
@@ -68,12 +75,49 @@ impl Config {
         self.auth.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
         self.pop3.check().map_err(|e| wrong(&e.key, &e.problem, e.expected))?;
         self.submission.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
+        self.dkim.check().map_err(|error| self.dkim_mistake(&error))?;
         self.spool
             .validate()
             .map_err(|e| wrong(&format!("spool.{}", e.key), &e.found, &e.expected))?;
+        if let Some(limits) = &self.limits {
+            limits.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
+        }
+        self.filter.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
+        self.check_filters()?;
         self.relay_settings()?;
         self.check_control()?;
         self.check_tls()
+    }
+
+    /// What is written into headers. Reads the key of the clients' tokens, if there is one.
+    ///
+    /// # Errors
+    /// If the key cannot be used.
+    pub fn header_options(&self) -> Result<submissiond::HeaderOptions, ConfigError> {
+        submissiond::HeaderOptions::load(&self.submission.header)
+            .map_err(|error| self.mistake("submission.header.client_key_file", error.to_string()))
+    }
+
+    /// The keys that sign. Reads their files.
+    ///
+    /// # Errors
+    /// If one cannot be used.
+    pub fn signer(&self) -> Result<dkim::Signer, ConfigError> {
+        dkim::Signer::load(&self.dkim).map_err(|error| self.dkim_mistake(&error))
+    }
+
+    fn dkim_mistake(&self, error: &dkim::DkimError) -> ConfigError {
+        match error {
+            dkim::DkimError::Config { key, problem, expected } => {
+                self.mistake(key, format!("{problem}; expected {expected}"))
+            }
+            dkim::DkimError::File { file, .. } | dkim::DkimError::Key { file, .. } => {
+                let index = self.dkim.key.iter().position(|key| key.file == *file);
+                let key = format!("dkim.key[{}].file", index.unwrap_or_default());
+                self.mistake(&key, error.to_string())
+            }
+            _ => self.mistake("dkim", error.to_string()),
+        }
     }
 
     /// The relay's section resolved. Reads the next hop's password, if there is one.
@@ -104,6 +148,24 @@ impl Config {
                     key,
                     format!("{address}; expected a loopback address such as \"127.0.0.1:8110\""),
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A filter that a listener requires is there.
+    fn check_filters(&self) -> Result<(), ConfigError> {
+        let known: Vec<_> = self.filter.names().collect();
+        for (index, listen) in self.submission.listen.iter().enumerate() {
+            let missing = listen.filters.iter().find(|name| !known.contains(&name.as_str()));
+            if let Some(name) = missing {
+                let key = format!("submission.listen[{index}].filters");
+                let there = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+                let message = format!(
+                    "no filter is called {name:?}; expected names of [[filter.milter]] and \
+                     [[filter.policy]] tables: {there}"
+                );
+                return Err(self.mistake(&key, message));
             }
         }
         Ok(())

@@ -5,6 +5,8 @@
 //! daemon's user can read.
 
 mod client;
+mod limits;
+mod metrics;
 mod queue;
 mod report;
 mod token;
@@ -19,7 +21,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
+pub(crate) use self::limits::routes as limits_routes;
+pub use self::limits::{LimitsOrder, LimitsQuery};
 pub use client::{ControlClient, ControlError};
+pub(crate) use metrics::Figure;
 pub(crate) use queue::routes as queue_routes;
 pub use queue::{QueueQuery, QueuedMessage, QueuedRecipient};
 pub use report::{Listening, Reloaded, Status};
@@ -46,6 +51,8 @@ pub struct Controls {
     pub reloads: Vec<Arc<dyn Reload>>,
     /// Makes the status page.
     pub status: Box<dyn Fn() -> Status + Send + Sync>,
+    /// Takes the figures for a scrape of metrics.
+    pub(crate) figures: Box<dyn Fn() -> Vec<Figure> + Send + Sync>,
     /// Whether the daemon takes sessions.
     pub ready: Box<dyn Fn() -> bool + Send + Sync>,
 }
@@ -91,6 +98,7 @@ pub(crate) async fn serve(
     let guarded = Router::new()
         .route("/reload", post(reload))
         .route("/status", get(status))
+        .route("/metrics", get(metrics))
         .with_state(Arc::clone(&controls))
         .merge(extra)
         .layer(middleware::from_fn_with_state(token, guard));
@@ -124,6 +132,13 @@ async fn ready(State(controls): State<Arc<Controls>>) -> Response {
 
 async fn status(State(controls): State<Arc<Controls>>) -> Response {
     axum::Json((controls.status)()).into_response()
+}
+
+async fn metrics(State(controls): State<Arc<Controls>>) -> Response {
+    match metrics::text_of((controls.figures)()) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 async fn reload(State(controls): State<Arc<Controls>>) -> Response {

@@ -1,5 +1,7 @@
 //! The running service: every room put in its place.
 
+mod figures;
+mod limits;
 mod reloads;
 mod seams;
 mod status;
@@ -10,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ::limits::Limits;
 use address::Domain;
 use auth::{Authenticator, Clock, Directory, LastLogins};
 use netio::{Drain, DrainTrigger, Tls};
@@ -20,6 +23,7 @@ use submissiond::{Means, Submissiond};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::limits::warnings as limits_warnings;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::control::{self, Controls, Token};
@@ -65,6 +69,7 @@ pub struct Service {
     background: Vec<JoinHandle<()>>,
     spool: Option<Spool>,
     last_logins: Option<Arc<LastLogins>>,
+    limits: Option<Limits>,
 }
 
 /// What is being put together.
@@ -80,6 +85,7 @@ pub(crate) struct Building {
     addresses: BTreeMap<String, SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
     sources: Sources,
+    limits: Option<Limits>,
 }
 
 impl Service {
@@ -112,6 +118,7 @@ impl Service {
         let mut spool = None;
         if role.takes_submissions() {
             let opened = building.open_spool().await?;
+            building.limits = building.open_limits().await?;
             building.start_submission(&opened)?;
             building.start_relay(&opened).await?;
             spool = Some(opened);
@@ -157,6 +164,12 @@ impl Service {
         drop(self.controls);
         if let Some(spool) = self.spool {
             spool.close().await;
+        }
+        if let Some(limits) = self.limits {
+            let saved = tokio::task::spawn_blocking(move || limits.save()).await;
+            if let Ok(Err(error)) = saved {
+                tracing::warn!(target: "lastpost::limits", %error, "the counters are lost");
+            }
         }
         if let Some(last_logins) = self.last_logins {
             let _ = tokio::task::spawn_blocking(move || last_logins.flush()).await;
@@ -216,6 +229,7 @@ impl Building {
             drain,
             addresses: BTreeMap::new(),
             tasks: Vec::new(),
+            limits: None,
         })
     }
 
@@ -236,8 +250,14 @@ impl Building {
             tracing::warn!(target: "lastpost::config", "{warning}");
         }
         check_authorities(&self.config, &self.seams.names())?;
+        let filters = filter::Filters::new(&self.config.filter).map_err(CliError::failed)?;
+        self.sources.filters = Some(filters.clone());
         let means = Means {
             hostname: self.config.hostname.clone(),
+            filters,
+            limits: self.limits.clone(),
+            header: self.config.header_options()?,
+            signer: self.signer()?,
             authenticator: self.authenticator.clone(),
             spool: spool.clone(),
             clock: Arc::clone(&self.clock),
@@ -267,6 +287,10 @@ impl Building {
         let (spool, clock) = (spool.clone(), Arc::clone(&self.clock));
         let making = move || Ok(Relay::new(&settings, spool, Arc::new(local), clock));
         let relay = blocking(making).await?.map_err(|error| self.config.relay_mistake(&error))?;
+        let relay = match &self.limits {
+            Some(limits) => relay.observed_by(limits::failure_observer(limits)),
+            None => relay,
+        };
         self.sources.relay = Some(relay.stats());
         self.tasks.push(tokio::spawn(relay.run(self.drain.clone())));
         Ok(())
@@ -335,9 +359,11 @@ impl Building {
         self.sources.addresses = self.addresses.clone();
         self.sources.figures = self.seams.figures;
         let ready = Arc::clone(&serving);
+        let (figures, status) = self.sources.into_views();
         let controls = Arc::new(Controls {
             reloads: self.seams.reloads,
-            status: self.sources.into_status(),
+            status,
+            figures,
             ready: Box::new(move || ready.load(Ordering::Relaxed)),
         });
         if let Some(listener) = listener {
@@ -369,6 +395,7 @@ impl Building {
             background: self.seams.background,
             spool,
             last_logins,
+            limits: self.limits,
         })
     }
 }

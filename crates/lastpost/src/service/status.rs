@@ -9,8 +9,14 @@ use pop3d::Pop3d;
 use relay::RelayStats;
 use spool::Spool;
 
+use super::figures;
 use super::seams::Figures;
-use crate::control::{Listening, Status};
+use crate::control::{Figure, Listening, Status};
+
+/// Takes the figures.
+pub(super) type FiguresView = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
+/// Makes the status page.
+pub(super) type StatusView = Box<dyn Fn() -> Status + Send + Sync>;
 
 /// Where the figures come from.
 pub(super) struct Sources {
@@ -21,6 +27,8 @@ pub(super) struct Sources {
     pub(super) submission: Option<submissiond::Observer>,
     pub(super) spool: Option<Spool>,
     pub(super) relay: Option<Arc<RelayStats>>,
+    pub(super) filters: Option<filter::Filters>,
+    pub(super) limits: Option<limits::Limits>,
     pub(super) figures: Vec<Figures>,
 }
 
@@ -34,17 +42,22 @@ impl Sources {
             submission: None,
             spool: None,
             relay: None,
+            filters: None,
+            limits: None,
             figures: Vec::new(),
         }
     }
 
-    /// A function that takes the figures at the moment it is called.
-    pub(super) fn into_status(self) -> Box<dyn Fn() -> Status + Send + Sync> {
+    /// A function that takes the figures at the moment it is called, and one that makes the
+    /// status page of them.
+    pub(super) fn into_views(self) -> (FiguresView, StatusView) {
         let begin = self.clock.now().mono;
-        Box::new(move || Status {
+        let sources = Arc::new(self);
+        let counted = Arc::clone(&sources);
+        let status = move || Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            uptime_s: self.clock.now().mono.saturating_sub(begin).as_secs(),
-            listeners: self
+            uptime_s: sources.clock.now().mono.saturating_sub(begin).as_secs(),
+            listeners: sources
                 .addresses
                 .iter()
                 .map(|(name, address)| Listening {
@@ -52,49 +65,34 @@ impl Sources {
                     address: address.to_string(),
                 })
                 .collect(),
-            queued: self.spool.as_ref().map_or(0, |spool| spool.stats().queued),
-            counters: self.counters(),
-        })
+            queued: sources.spool.as_ref().map_or(0, |spool| spool.stats().queued),
+            counters: sources.figures().iter().map(|one| (one.title(), one.value)).collect(),
+        };
+        (Box::new(move || counted.figures()), Box::new(status))
     }
 
-    fn counters(&self) -> Vec<(String, u64)> {
-        let mut counters = Vec::new();
-        let mut add = |name: &str, value: u64| counters.push((name.to_owned(), value));
-        let auth = self.authenticator.statistics();
-        add("auth.attempts", auth.attempts);
-        add("auth.succeeded", auth.succeeded);
-        add("auth.hashes", auth.hashes);
+    fn figures(&self) -> Vec<Figure> {
+        let mut all = figures::of_auth(&self.authenticator);
         if let Some(pop3) = &self.pop3 {
-            let statistics = pop3.statistics();
-            add("pop3.sessions", pop3.gate().counts().sessions as u64);
-            add("pop3.logins", statistics.logins);
-            add("pop3.in_use", statistics.in_use);
-            add("pop3.taken_over", statistics.taken_over);
-            add("pop3.too_soon", statistics.too_soon);
-            add("pop3.too_many", statistics.too_many);
-            add("pop3.retrieved", statistics.retrieved);
-            add("pop3.removed", statistics.removed);
-            add("pop3.expired", statistics.expired);
+            all.extend(figures::of_pop3(pop3));
         }
         if let Some(submission) = &self.submission {
-            let statistics = submission.statistics();
-            add("submission.sessions", submission.gate().counts().sessions as u64);
-            add("submission.accepted", statistics.messages_accepted);
-            add("submission.senders_refused", statistics.senders_refused);
+            all.extend(figures::of_submission(submission));
+        }
+        if let Some(filters) = &self.filters {
+            all.extend(figures::of_filters(filters));
+        }
+        if let Some(limits) = &self.limits {
+            all.extend(figures::of_limits(limits));
         }
         if let Some(spool) = &self.spool {
-            let stats = spool.stats();
-            add("spool.segments", stats.segments);
-            add("spool.batches", stats.batches);
-            add("spool.records", stats.records);
+            all.extend(figures::of_spool(spool));
         }
         if let Some(relay) = &self.relay {
-            add("relay.relayed", relay.relayed.get());
-            add("relay.delivered", relay.delivered.get());
-            add("relay.deferred", relay.deferred.get());
-            add("relay.failed", relay.failed.get());
+            all.extend(figures::of_relay(relay));
         }
-        counters.extend(self.figures.iter().flat_map(|figures| figures()));
-        counters
+        let others = self.figures.iter().flat_map(|figures| figures());
+        all.extend(others.map(|(name, value)| Figure::counter(&name, "Counted by a room", value)));
+        all
     }
 }

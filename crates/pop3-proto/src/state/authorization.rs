@@ -101,7 +101,7 @@ impl Authorization {
             Claim::Void { login: Some(login) }
         } else {
             let password = Secret::from(password);
-            Claim::Password(Credentials { authzid: None, login, password })
+            Claim::Password(Credentials { mechanism: None, authzid: None, login, password })
         };
         Step::Verify(claim, PendingLogin::new(link))
     }

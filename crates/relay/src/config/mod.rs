@@ -1,29 +1,54 @@
 //! The `[relay]` section of the configuration: where mail goes, and how patiently.
 
+mod error;
+mod hop;
+mod next_hop;
 mod period;
+mod rate;
 mod resolve;
+mod route;
+mod timeouts;
 
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::ReportsConfig;
+
+pub use error::ConfigError;
+pub use hop::{HopConfig, HopLogin, HopProtocol, HopSettings, MX, NEXT_HOP};
+pub use next_hop::{NextHop, NextHopConfig};
 pub use period::Period;
-pub use resolve::{ConfigError, NextHop, Settings, Timeouts};
+pub use rate::Rate;
+pub use resolve::Settings;
+pub use route::{Deliver, Hops, RouteConfig};
+pub use timeouts::Timeouts;
 
 /// The `[relay]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RelayConfig {
-    /// The host that takes all mail for others. Without one, such mail waits in the queue
-    /// until it expires.
+    /// The host that takes all mail for others that no route takes. Without one, such mail waits
+    /// in the queue until it expires.
     pub next_hop: Option<NextHopConfig>,
+    /// Next hops by name, for the routes.
+    pub hop: Vec<HopConfig>,
+    /// Which mail goes where. The first route that takes a recipient is his.
+    pub route: Vec<RouteConfig>,
+    /// How mail goes to the mail exchangers of other domains, where a route says so.
+    pub mx: mx::MxConfig,
     /// The name this host gives itself in EHLO and in reports: a domain, or an address literal
     /// such as `[192.0.2.1]`. Default: the host name.
     pub hello: Option<String>,
     /// Domains whose mail is delivered into the accounts' Maildirs. An address at one of them
     /// that belongs to no account does not exist (5.1.1).
     pub local_domains: Vec<String>,
-    /// Connections to the next hop at the same time. 1 to 500.
+    /// Local addresses from which connections are made: the first of the family of the other
+    /// side. Default: the system's choice.
+    pub source_addresses: Vec<IpAddr>,
+    /// Connections to one destination at the same time; begins at 5 and grows with success. 1 to
+    /// 500.
     pub connections_max: usize,
     /// Messages sent over one connection before it is closed. 1 to 1000000.
     pub messages_per_connection: u32,
@@ -41,6 +66,8 @@ pub struct RelayConfig {
     pub expire_after: Period,
     /// Language of reports: `"en"`, or `"ja"` for Japanese followed by English.
     pub report_language: Language,
+    /// What senders are told, `[relay.reports]`.
+    pub reports: ReportsConfig,
 }
 
 impl Default for RelayConfig {
@@ -50,8 +77,12 @@ impl Default for RelayConfig {
         let retry = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
         Self {
             next_hop: None,
+            hop: Vec::new(),
+            route: Vec::new(),
+            mx: mx::MxConfig::default(),
             hello: None,
             local_domains: Vec::new(),
+            source_addresses: Vec::new(),
             connections_max: 10,
             messages_per_connection: 1000,
             connection_idle: Period::from_secs(5),
@@ -60,38 +91,23 @@ impl Default for RelayConfig {
             retry: retry.map(Period::from_secs).to_vec(),
             expire_after: Period::from_secs(5 * 24 * HOUR),
             report_language: Language::English,
+            reports: ReportsConfig::default(),
         }
     }
 }
 
-/// The `[relay.next_hop]` section.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct NextHopConfig {
-    /// `host:port`, `192.0.2.1:25` or `[2001:db8::1]:25`. Without a port: 25, or 465 for
-    /// implicit TLS. All addresses of a name are tried in turn.
-    pub address: String,
-    /// `"none"`, `"opportunistic"` (STARTTLS where offered, certificate not checked),
-    /// `"required"` (STARTTLS with a checked certificate, or nothing is sent) or `"implicit"`
-    /// (TLS from the first octet, checked).
-    #[serde(default)]
-    pub tls: TlsPolicy,
-    /// PEM file of the authorities that may vouch for the next hop's certificate, instead of
-    /// those the system trusts.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-    /// User name for AUTH. Needs `password_file` or `password_env`.
-    #[serde(default)]
-    pub username: Option<String>,
-    /// File that holds the password; a line end at its end does not count.
-    #[serde(default)]
-    pub password_file: Option<PathBuf>,
-    /// Name of the environment variable that holds the password.
-    #[serde(default)]
-    pub password_env: Option<String>,
-    /// Whether the password may be sent without TLS.
-    #[serde(default)]
-    pub cleartext_login: bool,
+impl RelayConfig {
+    /// Its paths made absolute, as seen from `base`.
+    #[must_use]
+    pub fn relative_to(mut self, base: &Path) -> Self {
+        if let Some(next_hop) = &mut self.next_hop {
+            next_hop.relative_to(base);
+        }
+        for hop in &mut self.hop {
+            hop.relative_to(base);
+        }
+        self
+    }
 }
 
 /// What to do about TLS towards the next hop.
@@ -104,6 +120,8 @@ pub enum TlsPolicy {
     /// impostors. Where the handshake fails, in clear.
     #[default]
     Opportunistic,
+    /// As the DNS says (RFC 7672): checked where it names keys, opportunistic where it does not.
+    Dane,
     /// With a checked certificate, or nothing is sent.
     Required,
     /// From the first octet (RFC 8314), with a checked certificate.
@@ -122,5 +140,7 @@ pub enum Language {
     Japanese,
 }
 
+#[cfg(test)]
+mod hop_tests;
 #[cfg(test)]
 mod tests;

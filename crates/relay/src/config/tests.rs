@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use super::*;
+use crate::route::Target;
 
 fn parse(text: &str) -> RelayConfig {
     toml::from_str(text).unwrap()
@@ -16,11 +17,20 @@ fn refused(text: &str) -> String {
     }
 }
 
+/// The last of the hops.
+fn next_hop(settings: &Settings) -> NextHop {
+    match &settings.hops.last().unwrap().target {
+        Target::Host(next_hop) => next_hop.clone(),
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn nothing_written_is_fine() {
     let settings = parse("").resolve("mail.example.net").unwrap();
     assert_eq!(settings.hello.to_string(), "mail.example.net");
-    assert!(settings.next_hop.is_none() && settings.local_domains.is_empty());
+    assert!(settings.hops.is_empty() && settings.local_domains.is_empty());
+    assert!(settings.warnings()[0].contains("waits in the queue"));
     let minutes: Vec<_> = settings.retry.iter().map(|wait| wait.as_secs() / 60).collect();
     assert_eq!(minutes, [1, 5, 15, 30, 60, 120, 240]);
     assert_eq!(settings.expire_after, Duration::from_secs(5 * 24 * 3600));
@@ -57,7 +67,7 @@ fn everything_written() {
     assert_eq!(settings.hello.to_string(), "[192.0.2.1]");
     assert_eq!(settings.local_domains[1].as_str(), "example.org");
     assert_eq!(settings.retry[1], Duration::from_secs(5400));
-    let hop = settings.next_hop.unwrap();
+    let hop = next_hop(&settings);
     assert_eq!((hop.host.as_str(), hop.port, hop.tls), ("2001:db8::1", 587, TlsPolicy::Required));
     let credentials = hop.credentials.unwrap();
     assert_eq!(credentials.password.expose(), b"s3cret pass");
@@ -70,7 +80,7 @@ fn everything_written() {
 fn addresses_of_next_hops() {
     let hop = |address: &str, tls: &str| {
         let text = format!("[next_hop]\naddress = {address:?}\ntls = {tls:?}");
-        parse(&text).resolve("m.example").unwrap().next_hop.unwrap()
+        next_hop(&parse(&text).resolve("m.example").unwrap())
     };
     let host_port = |address, tls| {
         let hop = hop(address, tls);
@@ -139,7 +149,7 @@ fn credentials_must_be_whole() {
     assert!(refuse(&text).contains("the file is empty"));
 
     let text = "[next_hop]\naddress = \"a\"\nusername = \"u\"\npassword_env = \"PATH\"";
-    let hop = parse(text).resolve("m.example").unwrap().next_hop.unwrap();
+    let hop = next_hop(&parse(text).resolve("m.example").unwrap());
     assert!(!hop.credentials.unwrap().cleartext);
 }
 
@@ -171,5 +181,20 @@ fn periods() {
         "5µ",
     ] {
         assert!(Period::parse(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn rates() {
+    for (text, milliseconds, burst) in
+        [("10/s", 100, 10), ("600/m", 100, 10), ("30/m", 2000, 1), ("3600/h", 1000, 1)]
+    {
+        let rate = Rate::parse(text).unwrap();
+        assert_eq!(rate.interval().as_millis(), milliseconds, "{text}");
+        assert_eq!(rate.burst(), burst, "{text}");
+        assert_eq!(rate.to_string(), text);
+    }
+    for bad in ["", "10", "10/d", "/s", "0/s", "-1/s", "1.5/s", "1000001/s", "99999999999/s"] {
+        assert!(Rate::parse(bad).is_err(), "{bad}");
     }
 }

@@ -4,17 +4,18 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use mx::MxError;
 use smtp_proto::client::{
     ChannelError, EnhancedCode, OpeningError, Phase, Reply, ReplyError, Severity,
 };
 
 use crate::verdict::code;
 
-/// Why a connection did not come about, or came to its end before its time. Never final for a
-/// message: a next hop can be put right.
+/// Why a connection did not come about, or came to its end before its time. Not final for a
+/// message, for a next hop can be put right, unless its domain takes no mail at all.
 #[derive(Clone, Debug)]
 pub(crate) struct HopFailure {
-    /// RFC 3463; always of class 4.
+    /// RFC 3463; of class 4, or of class 5 if it is final.
     pub(crate) status: EnhancedCode,
     /// One printable line.
     pub(crate) text: Arc<str>,
@@ -25,6 +26,11 @@ impl HopFailure {
         let text: String =
             text.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Self { status: EnhancedCode { class: 4, ..status }, text: text.into() }
+    }
+
+    /// Whether no attempt can help: there is no such domain, or it takes no mail.
+    pub(crate) fn is_final(&self) -> bool {
+        self.status.class == 5
     }
 
     /// RFC 3463: no answer from host.
@@ -45,6 +51,15 @@ impl HopFailure {
     fn of_reply(reply: &Reply, fallback: EnhancedCode, error: impl fmt::Display) -> Self {
         let status = reply.status().filter(|_| reply.severity() != Severity::Success);
         Self::new(status.unwrap_or(fallback), error)
+    }
+}
+
+impl From<MxError> for HopFailure {
+    fn from(error: MxError) -> Self {
+        let (class, subject, detail) = error.status();
+        let failure = Self::new(code(class, subject, detail), &error);
+        let class = if error.is_permanent() { 5 } else { 4 };
+        Self { status: code(class, subject, detail), ..failure }
     }
 }
 

@@ -6,18 +6,17 @@ use super::HopFailure;
 
 /// The first wait after a failure; each further one doubles it.
 const WAIT_FIRST: Duration = Duration::from_secs(15);
-/// The longest wait.
-const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 /// So many connections in a row that were lost before they carried a message count as a
 /// failure of the hop; fewer may be the fault of a message.
 const BROKEN_MAX: u32 = 3;
 
 /// What is known of a hop's state. Times are monotonic.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Health {
     failures: u32,
     broken: u32,
     closed: Option<(Duration, HopFailure)>,
+    wait_max: Duration,
 }
 
 /// A hop that is left alone for a while.
@@ -28,6 +27,11 @@ pub(super) struct Closed {
 }
 
 impl Health {
+    /// Sound; after failures it is left alone for `wait_max` at most.
+    pub(super) fn new(wait_max: Duration) -> Self {
+        Self { failures: 0, broken: 0, closed: None, wait_max }
+    }
+
     /// Whether more than one connection may be tried.
     pub(super) fn is_sound(&self) -> bool {
         self.failures == 0
@@ -40,6 +44,17 @@ impl Health {
         Some(Closed { remaining, reason: reason.clone() })
     }
 
+    /// What its last failure was, if it has not taken a message since.
+    pub(super) fn reason(&self) -> Option<&HopFailure> {
+        self.closed.as_ref().map(|(_, reason)| reason)
+    }
+
+    /// Whether nobody will miss the memory of its failures: there are none, or they are older
+    /// than `memory`.
+    pub(super) fn is_forgettable(&self, now: Duration, memory: Duration) -> bool {
+        self.closed.as_ref().is_none_or(|(until, _)| now.saturating_sub(*until) > memory)
+    }
+
     /// A connection did not come about; says how long the hop is left alone. Several that
     /// failed together count once.
     pub(super) fn fail(&mut self, now: Duration, reason: HopFailure) -> Duration {
@@ -47,7 +62,7 @@ impl Health {
         if let Some(closed) = self.closed(now) {
             return closed.remaining;
         }
-        let wait = WAIT_FIRST.saturating_mul(1 << self.failures.min(16)).min(WAIT_MAX);
+        let wait = WAIT_FIRST.saturating_mul(1 << self.failures.min(16)).min(self.wait_max);
         self.failures = self.failures.saturating_add(1);
         self.closed = Some((now + wait, reason));
         wait
@@ -83,7 +98,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound() {
-        let mut health = Health::default();
+        let mut health = Health::new(secs(900));
         assert!(health.is_sound() && health.closed(secs(0)).is_none());
         let mut now = secs(100);
         for expected in [15, 30, 60, 120, 240, 480, 900, 900] {
@@ -96,8 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn failures_are_remembered_for_a_while() {
+        let mut health = Health::new(secs(900));
+        health.fail(secs(0), failure());
+        assert!(!health.is_forgettable(secs(10), secs(600)));
+        assert!(!health.is_forgettable(secs(600), secs(600)));
+        assert!(health.is_forgettable(secs(616), secs(600)));
+    }
+
+    #[test]
     fn failures_at_one_time_count_once() {
-        let mut health = Health::default();
+        let mut health = Health::new(secs(900));
         for _ in 0..10 {
             assert_eq!(health.fail(secs(5), failure()), secs(15));
         }
@@ -106,18 +130,19 @@ mod tests {
 
     #[test]
     fn one_success_heals() {
-        let mut health = Health::default();
+        let mut health = Health::new(secs(900));
         assert!(!health.succeed());
         health.fail(secs(0), failure());
         health.fail(secs(20), failure());
         assert!(health.succeed());
         assert!(health.is_sound() && health.closed(secs(21)).is_none());
+        assert!(health.reason().is_none() && health.is_forgettable(secs(21), secs(600)));
         assert_eq!(health.fail(secs(30), failure()), secs(15));
     }
 
     #[test]
     fn a_few_broken_connections_are_forgiven() {
-        let mut health = Health::default();
+        let mut health = Health::new(secs(900));
         let broken = |health: &mut Health| health.note_broken(secs(0), &failure());
         assert_eq!((broken(&mut health), broken(&mut health)), (None, None));
         health.succeed();

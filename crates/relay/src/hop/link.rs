@@ -2,12 +2,12 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use smtp_proto::client::ReplyReader;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::client::TlsStream;
 
@@ -28,20 +28,26 @@ pub(super) struct Link {
 enum Stream {
     Clear(TcpStream),
     Secure(Box<TlsStream<TcpStream>>),
+    /// To a server on this host, in the file system.
+    Local(UnixStream),
 }
 
 impl Link {
-    /// Connects.
-    pub(super) async fn connect(address: SocketAddr, limit: Duration) -> Result<Self, HopFailure> {
-        let connect = TcpStream::connect(address);
-        let stream = match timeout(limit, connect).await {
-            Ok(connected) => connected.map_err(HopFailure::no_answer)?,
-            Err(_) => return Err(HopFailure::no_answer("no answer to the connection request")),
-        };
-        // Commands go out in groups already; waiting for more would only cost time.
-        stream.set_nodelay(true)?;
-        let replies = ReplyReader::new();
-        Ok(Self { stream: Stream::Clear(stream), replies, buffer: Box::new([0; READ]) })
+    /// Over a connection.
+    pub(super) fn over(stream: TcpStream) -> Self {
+        Self::of(Stream::Clear(stream))
+    }
+
+    /// Over a socket in the file system.
+    pub(super) async fn local(path: &Path, limit: Duration) -> Result<Self, HopFailure> {
+        match timeout(limit, UnixStream::connect(path)).await {
+            Ok(connected) => Ok(Self::of(Stream::Local(connected.map_err(HopFailure::no_answer)?))),
+            Err(_) => Err(HopFailure::no_answer("no answer to the connection request")),
+        }
+    }
+
+    fn of(stream: Stream) -> Self {
+        Self { stream, replies: ReplyReader::new(), buffer: Box::new([0; READ]) }
     }
 
     /// Shakes hands for TLS. What was read in clear is gone.
@@ -51,7 +57,7 @@ impl Link {
         limit: Duration,
     ) -> Result<Self, io::Error> {
         let Stream::Clear(stream) = self.stream else {
-            return Err(io::Error::other("already under TLS"));
+            return Err(io::Error::other("no TLS over this connection"));
         };
         let connect = handshake.client.connect(&handshake.name, stream);
         let stream = within(limit, "the TLS handshake", connect).await?;
@@ -71,6 +77,7 @@ impl Link {
             match &mut self.stream {
                 Stream::Clear(stream) => stream.read(buffer).await,
                 Stream::Secure(stream) => stream.read(buffer).await,
+                Stream::Local(stream) => stream.read(buffer).await,
             }
         };
         let length = match timeout_at(deadline, read).await {
@@ -103,6 +110,7 @@ impl Link {
         let write = async {
             match &mut self.stream {
                 Stream::Clear(stream) => stream.write_all(octets).await,
+                Stream::Local(stream) => stream.write_all(octets).await,
                 Stream::Secure(stream) => {
                     stream.write_all(octets).await?;
                     stream.flush().await
@@ -118,6 +126,7 @@ impl Link {
             match &mut self.stream {
                 Stream::Clear(stream) => stream.shutdown().await,
                 Stream::Secure(stream) => stream.shutdown().await,
+                Stream::Local(stream) => stream.shutdown().await,
             }
         };
         // The connection is over either way.

@@ -1,31 +1,44 @@
-//! A worker serves the queue of a next hop over one connection at a time.
+//! A worker serves the queue of a destination over one connection at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::Hop;
+use super::connect::Connection;
+use super::failure::HopFailure;
 use super::session::{Ended, Session};
+use super::tls::Assurance;
 use crate::stats::Raised;
 use crate::task::Task;
+use crate::way;
+
+/// How long a worker sleeps at most before it looks whether the rate allows a message.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Serves until there has been nothing to do for a while, or the hop fails.
 pub(super) async fn work(hop: Arc<Hop>) {
-    let _employed = Employed(Arc::clone(&hop));
-    let Some(mut task) = hop.first_task() else { return };
+    let mut employed = Employed { hop: Arc::clone(&hop), is_starting: true };
+    let Some(mut task) = hop.first_task().await else { return };
+    employed.start();
     loop {
-        let connection = match hop.connector.open().await {
+        let connection = match hop.connect(&task).await {
             Ok(connection) => connection,
             Err(failure) => {
                 hop.registrar.stats().connections_failed.increment();
+                hop.counters.connections_failed.increment();
                 hop.note_failure(task, &failure);
                 return;
             }
         };
         let stats = hop.registrar.stats();
         stats.connections.increment();
-        let open = Raised::new(stats, |stats| &stats.connections_open);
+        hop.counters.connections.increment();
+        let raised = Raised::new(stats, |stats| &stats.connections_open);
+        let open = Open::new(&hop);
         let ended = Session::new(&hop, connection).run(task).await;
-        drop(open);
+        drop((open, raised));
         task = match ended {
             Ended::Idle => return,
             Ended::Used | Ended::Broken => match hop.try_take() {
@@ -37,29 +50,71 @@ pub(super) async fn work(hop: Arc<Hop>) {
 }
 
 /// On the list of workers for as long as it lives.
-struct Employed(Arc<Hop>);
+struct Employed {
+    hop: Arc<Hop>,
+    is_starting: bool,
+}
+
+impl Employed {
+    fn start(&mut self) {
+        self.is_starting = false;
+        self.hop.lock().starting -= 1;
+    }
+}
 
 impl Drop for Employed {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.hop.lock();
         state.workers -= 1;
+        state.starting -= usize::from(self.is_starting);
         // A message may have arrived for this one in the moment in which it went.
-        self.0.staff(&mut state);
+        self.hop.staff(&mut state);
         drop(state);
-        self.0.left.notify_waiters();
+        self.hop.left.notify_waiters();
+    }
+}
+
+/// On the list of those with a connection.
+struct Open<'a>(&'a Hop);
+
+impl<'a> Open<'a> {
+    fn new(hop: &'a Hop) -> Self {
+        hop.lock().open += 1;
+        Self(hop)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.lock().open -= 1;
     }
 }
 
 impl Hop {
     /// The message for which this worker was started; another one may have been faster.
-    fn first_task(&self) -> Option<Task> {
-        let mut state = self.lock();
-        state.starting -= 1;
-        if state.stopping {
-            return None;
+    async fn first_task(&self) -> Option<Task> {
+        loop {
+            match self.take_now() {
+                Ok(task) => return Some(task),
+                Err(None) => return None,
+                Err(Some(wait)) => tokio::time::sleep(wait.min(LOOK)).await,
+            }
         }
-        self.left.notify_one();
-        state.queue.pop_front()
+    }
+
+    /// A connection for `task`. Where it could go another way, nobody waits as long as RFC 5321
+    /// would.
+    async fn connect(self: &Arc<Self>, task: &Task) -> Result<Connection, HopFailure> {
+        let now = self.registrar.clock().now();
+        let opening = self.connector.open(now, Assurance::Policy);
+        if !way::has_alternative(task, self) {
+            return opening.await;
+        }
+        let limit = self.connector.timeouts.failover;
+        timeout(limit, opening).await.unwrap_or_else(|_| {
+            let text = "no greeting in time; another hop is tried";
+            Err(HopFailure::no_answer(text))
+        })
     }
 
     /// Waits for a message up to `patience`.
@@ -68,16 +123,21 @@ impl Hop {
         let wait = async {
             loop {
                 let arrived = self.arrived.notified();
-                if let Some(task) = self.try_take() {
-                    return Some(task);
-                }
+                let pause = match self.take_now() {
+                    Ok(task) => return Some(task),
+                    Err(pause) => pause,
+                };
                 if self.lock().stopping {
                     return None;
                 }
-                arrived.await;
+                match pause {
+                    // A further arrival changes nothing about the rate.
+                    Some(pause) => tokio::time::sleep(pause.min(LOOK)).await,
+                    None => arrived.await,
+                }
             }
         };
-        tokio::time::timeout(patience, wait).await.ok().flatten()
+        timeout(patience, wait).await.ok().flatten()
     }
 }
 

@@ -36,8 +36,13 @@ pub(super) fn text_part(out: &mut String, text: &str) {
         out.push_str(text);
         return;
     }
+    base64_content(out, text.as_bytes());
+}
+
+/// Writes the rest of a header, and content as base64.
+pub(super) fn base64_content(out: &mut String, octets: &[u8]) {
     out.push_str("Content-Transfer-Encoding: base64\r\n\r\n");
-    let encoded = STANDARD.encode(text);
+    let encoded = STANDARD.encode(octets);
     for line in encoded.as_bytes().chunks(76) {
         // Base64 is ASCII.
         out.push_str(std::str::from_utf8(line).unwrap_or_default());

@@ -3,32 +3,53 @@
 use std::fmt::Write as _;
 
 use address::{Host, Mailbox};
+use envelope::OriginalRecipient;
 
-use super::{Failure, Original, Place, date, encode};
+use super::{Action, Entry, Original, Place, date, encode};
 
 /// Writes the content of the part: the fields of the message, then those of each recipient.
 pub(super) fn write(
     out: &mut String,
     place: &Place<'_>,
     original: &Original<'_>,
-    failures: &[Failure<'_>],
+    entries: &[Entry<'_>],
 ) {
+    if let Some(envid) = original.envid {
+        let _ = write!(out, "Original-Envelope-Id: {}\r\n", envid.as_str());
+    }
     let _ = write!(out, "Reporting-MTA: dns; {}\r\n", mta_name(place.hello));
     let _ = write!(out, "Arrival-Date: {}\r\n", date(original.received_at));
-    for failure in failures {
+    for entry in entries {
         out.push_str("\r\n");
-        let _ = write!(out, "Final-Recipient: {}\r\n", recipient(failure.recipient));
-        out.push_str("Action: failed\r\n");
-        let _ = write!(out, "Status: {}\r\n", failure.status);
-        if let Some(remote) = &failure.verdict.remote {
+        write_recipient(out, place, entry);
+    }
+}
+
+fn write_recipient(out: &mut String, place: &Place<'_>, entry: &Entry<'_>) {
+    if let Some(original) = &entry.recipient.original {
+        let _ = write!(out, "Original-Recipient: {}\r\n", original_recipient(original));
+    }
+    let _ = write!(out, "Final-Recipient: {}\r\n", recipient(&entry.recipient.mailbox));
+    let action = match entry.action {
+        Action::Failed { .. } => "failed",
+        Action::Delayed { .. } => "delayed",
+        Action::Delivered => "delivered",
+        Action::Relayed => "relayed",
+    };
+    let _ = write!(out, "Action: {action}\r\nStatus: {}\r\n", entry.status);
+    let text = encode::ascii(&entry.verdict.text);
+    match (&entry.verdict.remote, entry.action) {
+        (Some(remote), _) => {
             let _ = write!(out, "Remote-MTA: dns; {}\r\n", encode::ascii(host_of(remote)));
-            let text = encode::ascii(&failure.verdict.text);
             field(out, "Diagnostic-Code: smtp;", &text);
-        } else {
-            let text = encode::ascii(&failure.verdict.text);
-            field(out, "Diagnostic-Code: x-lastpost;", &text);
         }
-        let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(place.now));
+        // Where it lies is nobody's business.
+        (None, Action::Delivered) => {}
+        (None, _) => field(out, "Diagnostic-Code: x-lastpost;", &text),
+    }
+    let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(place.now));
+    if let Action::Delayed { until } = entry.action {
+        let _ = write!(out, "Will-Retry-Until: {}\r\n", date(until));
     }
 }
 
@@ -60,4 +81,13 @@ fn recipient(mailbox: &Mailbox) -> String {
     } else {
         format!("utf-8; {}", encode::ascii(&mailbox.to_string()))
     }
+}
+
+/// As the sender gave it. It was decoded, and may be any printable text by that.
+fn original_recipient(original: &OriginalRecipient) -> String {
+    let kind = match original.address().is_ascii() {
+        true => original.kind(),
+        false => "utf-8",
+    };
+    format!("{kind}; {}", encode::ascii(original.address()))
 }

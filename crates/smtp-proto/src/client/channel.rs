@@ -3,18 +3,29 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use address::Mailbox;
-use textproto::DotStuffer;
+use envelope::Coding;
 
-use super::transaction::{Ledger, Script, ScriptLine};
+use super::ledger::Ledger;
+use super::text::Body;
+use super::transaction::{Script, ScriptLine};
 use super::{
-    ChannelError, Extensions, Message, Outcome, Received, Reply, Severity, Unfinished, Unsendable,
+    ChannelError, Extensions, Message, Outcome, Protocol, Received, Recipient, Reply, Severity,
+    Unfinished, Unsendable,
 };
 
 /// Octets of commands that may wait for their replies. RFC 2920 section 3.1 leaves it to the
 /// client not to fill both directions at once; this much, and the replies to it, fit the
 /// buffers of any TCP.
 const GROUP_MAX: usize = 8 * 1024;
+/// A text of at most this size goes out together with its envelope where the next hop takes
+/// chunks: if the envelope is refused, no more than this went out for nothing.
+const AT_ONCE_MAX: u64 = 32 * 1024;
+/// Octets of a chunk of a larger text.
+const CHUNK: usize = 256 * 1024;
+/// Chunks that may wait for their replies.
+const CHUNKS_UNANSWERED_MAX: usize = 4;
+/// Transactions under way: one whose last reply is awaited, and the next.
+const TRANSACTIONS_MAX: usize = 2;
 
 /// What a reply led to.
 #[derive(Debug)]
@@ -23,26 +34,11 @@ pub enum Event {
     Pending,
     /// The body is awaited.
     SendBody(Body),
-    /// The oldest transaction is over.
+    /// The oldest transaction is over. If its [`Body`] is still out, a chunk of it was refused:
+    /// the rest is not wanted, and the body is to be dropped.
     Finished(Outcome),
     /// QUIT was answered: close the connection.
     Closed,
-}
-
-/// The permission to send one body. It goes to [`Channel::end_body`] when all of the message
-/// has gone through it; if it is dropped instead, the channel can send nothing more, for a
-/// body that was cut short must not look like a whole one.
-#[must_use = "the next hop waits for the body"]
-#[derive(Debug)]
-pub struct Body {
-    stuffer: DotStuffer,
-}
-
-impl Body {
-    /// Appends the wire form of the next `chunk` of the message to `out`.
-    pub fn write(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
-        self.stuffer.stuff(chunk, out);
-    }
 }
 
 /// What the next reply is awaited for: each has its own time limit (RFC 5321 section 4.5.3.2).
@@ -52,9 +48,9 @@ pub enum Wait {
     Nothing,
     /// MAIL, RCPT, RSET or QUIT.
     Command,
-    /// DATA.
+    /// DATA, or a chunk that is not the last.
     Data,
-    /// The dot.
+    /// The dot, or the last chunk.
     EndOfData,
 }
 
@@ -63,44 +59,71 @@ pub enum Wait {
 enum Awaited {
     Reset,
     Line(ScriptLine),
-    /// The dot behind a body.
+    /// A chunk that is not the last.
+    Chunk,
+    /// The dot behind a body, or the last chunk.
     EndOfData,
     /// The dot that ends a DATA for which there is no recipient.
     LoneDot,
     Quit,
 }
 
-/// The transaction whose envelope or body is going out.
+/// How much of a transaction has gone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Envelope,
+    /// Its [`Body`] is out.
+    Body,
+    /// All.
+    Ended,
+}
+
 #[derive(Debug)]
-struct Open {
+struct Transaction {
     ledger: Ledger,
-    /// Whether its [`Body`] is out.
-    in_body: bool,
+    stage: Stage,
+    /// The text goes by BDAT.
+    chunks: bool,
+    binary: bool,
+    /// The text goes out with the envelope.
+    at_once: bool,
+}
+
+impl Transaction {
+    fn begin_body(&mut self) -> Body {
+        self.stage = Stage::Body;
+        if self.chunks { Body::chunks(self.binary) } else { Body::dots() }
+    }
 }
 
 /// A channel. `out` in its methods is the driver's buffer of octets to send.
 #[derive(Debug)]
 pub struct Channel {
     extensions: Extensions,
+    protocol: Protocol,
+    /// This host authenticated itself.
+    authenticated: bool,
     script: Script,
     awaited: VecDeque<Awaited>,
-    open: Option<Open>,
-    /// The transaction whose body is out, and whose last reply is awaited.
-    ending: Option<Ledger>,
-    /// Whether the next hop still holds the envelope of a transaction that was given up.
+    /// Oldest first. Replies belong to the first, commands to the last.
+    transactions: VecDeque<Transaction>,
+    begun: u32,
+    /// Whether the next hop may still hold the envelope of a transaction that was given up.
     stale_envelope: bool,
     quitting: bool,
 }
 
 impl Channel {
     /// A channel without extensions taken for granted: those are what EHLO said.
-    pub(super) fn new(extensions: Extensions) -> Self {
+    pub(super) fn new(extensions: Extensions, protocol: Protocol, authenticated: bool) -> Self {
         Self {
             extensions,
+            protocol,
+            authenticated,
             script: Script::default(),
             awaited: VecDeque::new(),
-            open: None,
-            ending: None,
+            transactions: VecDeque::new(),
+            begun: 0,
             stale_envelope: false,
             quitting: false,
         }
@@ -112,18 +135,31 @@ impl Channel {
         &self.extensions
     }
 
+    /// What is spoken.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Whether the next hop takes no further message on this connection (RFC 9422: MAILMAX).
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.extensions.limits.mails.is_some_and(|limit| self.begun >= limit)
+    }
+
     /// Whether a transaction may begin now. With PIPELINING that is so as soon as the body of
     /// the one before has gone out (RFC 2920 section 3.1), without it after its last reply.
     #[must_use]
     pub fn may_begin(&self) -> bool {
-        let free = self.ending.is_none() || self.extensions.pipelining;
-        self.open.is_none() && free && !self.quitting
+        let most = if self.extensions.pipelining { TRANSACTIONS_MAX } else { 1 };
+        let is_out = self.transactions.back().is_none_or(|last| last.stage == Stage::Ended);
+        is_out && self.transactions.len() < most && !self.quitting && !self.is_spent()
     }
 
     /// Whether no reply is awaited and no transaction is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.awaited.is_empty() && self.open.is_none()
+        self.awaited.is_empty() && self.transactions.is_empty()
     }
 
     /// What the next reply is awaited for.
@@ -131,38 +167,51 @@ impl Channel {
     pub fn waits_for(&self) -> Wait {
         match self.awaited.front() {
             None => Wait::Nothing,
-            Some(Awaited::Line(ScriptLine::Data)) => Wait::Data,
+            Some(Awaited::Line(ScriptLine::Data) | Awaited::Chunk) => Wait::Data,
             Some(Awaited::EndOfData | Awaited::LoneDot) => Wait::EndOfData,
             Some(Awaited::Reset | Awaited::Line(_) | Awaited::Quit) => Wait::Command,
         }
     }
 
-    /// Begins a transaction: writes its first commands to `out`. Only when
-    /// [`may_begin`](Self::may_begin); otherwise it does nothing, which a debug build reports.
+    /// Begins a transaction: writes its first commands to `out`. A [`Body`] that comes back is
+    /// sent at once, behind these. Only when [`may_begin`](Self::may_begin); otherwise it does
+    /// nothing, which a debug build reports.
     ///
     /// # Errors
     /// If this next hop cannot take the message. The channel is as it was.
     pub fn begin<'a>(
         &mut self,
         message: &Message<'_>,
-        recipients: impl IntoIterator<Item = &'a Mailbox>,
+        recipients: impl IntoIterator<Item = Recipient<'a>>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Unsendable> {
+    ) -> Result<Option<Body>, Unsendable> {
         debug_assert!(self.may_begin(), "a transaction is already open");
         if !self.may_begin() {
-            return Ok(());
+            return Ok(None);
         }
+        let message = &Message { auth: message.auth && self.authenticated, ..*message };
         let recipients = self.script.render(message, recipients, &self.extensions)?;
-        if core::mem::take(&mut self.stale_envelope) {
+        // RFC 3030 section 2: what state a refused chunk leaves is anybody's guess.
+        let unsure = self.transactions.back().is_some_and(|last| last.chunks);
+        if core::mem::take(&mut self.stale_envelope) || unsure {
             out.extend_from_slice(b"RSET\r\n");
             self.awaited.push_back(Awaited::Reset);
         }
-        self.open = Some(Open { ledger: Ledger::new(recipients), in_body: false });
+        let binary = message.coding == Coding::Binary;
+        let smtp = self.protocol == Protocol::Smtp;
+        // An LMTP server is near: there is no round trip to be saved, and many know DATA alone.
+        let chunks = self.extensions.chunking && (smtp || binary);
+        let small = message.octets <= AT_ONCE_MAX;
+        let at_once = chunks && smtp && small && self.extensions.pipelining;
+        let ledger = Ledger::new(recipients);
+        let stage = Stage::Envelope;
+        self.transactions.push_back(Transaction { ledger, stage, chunks, binary, at_once });
+        self.begun = self.begun.saturating_add(1);
         // After RSET, a next hop without PIPELINING is given time to answer.
         if self.awaited.is_empty() || self.extensions.pipelining {
-            self.send_group(out);
+            return Ok(self.send_group(out));
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Takes the next reply.
@@ -186,27 +235,49 @@ impl Channel {
             Awaited::Reset => {}
             Awaited::Line(ScriptLine::Data) => return self.receive_data(reply, out),
             Awaited::Line(line) => self.note(line, reply)?,
+            Awaited::Chunk => {
+                if let Some(end) = self.receive_chunk(reply)? {
+                    return Ok(end);
+                }
+            }
             Awaited::LoneDot => {
-                let open = self.open.take().ok_or_else(out_of_step)?;
+                let open = self.transactions.pop_front().ok_or_else(out_of_step)?;
                 return Ok(Event::Finished(open.ledger.give_up(None)));
             }
-            Awaited::EndOfData => {
-                if reply.severity() == Severity::Intermediate {
-                    return Err(out_of_step());
-                }
-                let ledger = self.ending.take().ok_or_else(out_of_step)?;
-                let accepted = reply.severity() == Severity::Success;
-                return Ok(Event::Finished(ledger.conclude(reply.keep(), accepted)));
-            }
+            Awaited::EndOfData => return self.receive_end(reply),
         }
         Ok(self.go_on(out))
     }
 
-    /// Ends the body: writes what is missing of it, and the dot, to `out`.
-    pub fn end_body(&mut self, mut body: Body, out: &mut Vec<u8>) {
-        body.stuffer.finish(out);
-        if let Some(open) = self.open.take() {
-            self.ending = Some(open.ledger);
+    /// Writes what `body` has collected to `out`, where the text goes in chunks and there is
+    /// enough for one. To be called after each [`Body::write`].
+    pub fn pass_on(&mut self, body: &mut Body, out: &mut Vec<u8>) {
+        if body.held() >= CHUNK && self.is_in_body() && !self.must_listen() {
+            body.send_chunk(out);
+            self.awaited.push_back(Awaited::Chunk);
+        }
+    }
+
+    /// Whether no more of the body may go out until a reply has come: too many chunks wait for
+    /// theirs, or one was refused.
+    #[must_use]
+    pub fn must_listen(&self) -> bool {
+        let most = if self.extensions.pipelining { CHUNKS_UNANSWERED_MAX } else { 1 };
+        let unanswered = self.awaited.iter().filter(|&&awaited| awaited == Awaited::Chunk).count();
+        let refused = self.transactions.back().is_some_and(|open| open.ledger.is_chunk_refused());
+        self.is_in_body() && (unanswered >= most || refused)
+    }
+
+    fn is_in_body(&self) -> bool {
+        self.transactions.back().is_some_and(|open| open.stage == Stage::Body)
+    }
+
+    /// Ends the body: writes what is missing of it to `out`, and the dot or the last chunk.
+    pub fn end_body(&mut self, body: Body, out: &mut Vec<u8>) {
+        let Some(open) = self.transactions.back_mut() else { return };
+        if open.stage == Stage::Body && !open.ledger.is_chunk_refused() {
+            body.finish(out);
+            open.stage = Stage::Ended;
             self.awaited.push_back(Awaited::EndOfData);
         }
     }
@@ -224,13 +295,16 @@ impl Channel {
     /// The transactions that had not ended, oldest first: at most two.
     #[must_use]
     pub fn into_unfinished(self) -> Vec<Unfinished> {
-        let ending = self.ending.map(|ledger| ledger.unfinished(true));
-        let open = self.open.map(|open| open.ledger.unfinished(false));
-        ending.into_iter().chain(open).collect()
+        let gone = |open: Transaction| open.ledger.unfinished(open.stage == Stage::Ended);
+        self.transactions.into_iter().map(gone).collect()
     }
 
     /// The reply to MAIL or RCPT.
     fn note(&mut self, line: ScriptLine, reply: Received<'_>) -> Result<(), ChannelError> {
+        let Some(open) = self.transactions.front_mut() else {
+            return Err(ChannelError::OutOfStep(reply.keep()));
+        };
+        open.ledger.heard = true;
         let refused = match reply.severity() {
             Severity::Success => return Ok(()),
             Severity::Temporary | Severity::Permanent => reply.keep(),
@@ -241,7 +315,7 @@ impl Channel {
     }
 
     fn note_refusal(&mut self, line: ScriptLine, refused: Reply) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.transactions.front_mut() else { return };
         match line {
             ScriptLine::Mail => open.ledger.mail = Some(refused),
             ScriptLine::Recipient(index) => open.ledger.refused.push((index, refused)),
@@ -251,6 +325,9 @@ impl Channel {
 
     /// A 421 in the place of another reply also refuses what that would have answered.
     fn note_last_words(&mut self, awaited: Option<Awaited>, reply: Received<'_>) {
+        if let Some(open) = self.transactions.front_mut() {
+            open.ledger.heard = true;
+        }
         if let Some(Awaited::Line(line)) = awaited {
             self.note_refusal(line, reply.keep());
         }
@@ -261,7 +338,7 @@ impl Channel {
         reply: Received<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Event, ChannelError> {
-        let Some(open) = &mut self.open else {
+        let Some(open) = self.transactions.front_mut() else {
             return Err(ChannelError::OutOfStep(reply.keep()));
         };
         match reply.severity() {
@@ -271,19 +348,62 @@ impl Channel {
                 self.awaited.push_back(Awaited::LoneDot);
                 Ok(Event::Pending)
             }
-            Severity::Intermediate => {
-                open.in_body = true;
-                Ok(Event::SendBody(Body { stuffer: DotStuffer::new() }))
-            }
+            Severity::Intermediate => Ok(Event::SendBody(open.begin_body())),
             Severity::Temporary | Severity::Permanent => Ok(self.give_up(Some(reply.keep()))),
             Severity::Success => Err(ChannelError::OutOfStep(reply.keep())),
         }
     }
 
+    /// The reply to a chunk. After a refusal nothing more of the text goes out (RFC 3030 section
+    /// 4.2); the transaction is over when the replies to what is on its way are in.
+    fn receive_chunk(&mut self, reply: Received<'_>) -> Result<Option<Event>, ChannelError> {
+        let out_of_step = || ChannelError::OutOfStep(reply.keep());
+        let open = self.transactions.front_mut().ok_or_else(out_of_step)?;
+        match reply.severity() {
+            Severity::Success => {}
+            Severity::Temporary | Severity::Permanent => open.ledger.refuse_chunk(reply.keep()),
+            Severity::Intermediate => return Err(out_of_step()),
+        }
+        if !open.ledger.is_chunk_refused() || !self.awaited.is_empty() {
+            return Ok(None);
+        }
+        self.stale_envelope = true;
+        let open = self.transactions.pop_front();
+        Ok(open.map(|open| Event::Finished(open.ledger.end_at_chunk())))
+    }
+
+    /// The reply to the dot or the last chunk; in LMTP one of them.
+    fn receive_end(&mut self, reply: Received<'_>) -> Result<Event, ChannelError> {
+        let out_of_step = || ChannelError::OutOfStep(reply.keep());
+        if reply.severity() == Severity::Intermediate {
+            return Err(out_of_step());
+        }
+        let open = self.transactions.front_mut().ok_or_else(out_of_step)?;
+        let hopeless = open.ledger.is_hopeless();
+        if self.protocol == Protocol::Lmtp && !hopeless && !open.ledger.is_chunk_refused() {
+            if !open.ledger.answer(reply.keep()) {
+                self.awaited.push_front(Awaited::EndOfData);
+                return Ok(Event::Pending);
+            }
+            let open = self.transactions.pop_front().ok_or_else(out_of_step)?;
+            return Ok(Event::Finished(open.ledger.conclude_answered()));
+        }
+        let open = self.transactions.pop_front().ok_or_else(out_of_step)?;
+        // If another transaction has begun, RSET stood at its head.
+        let refused = hopeless || reply.severity() != Severity::Success;
+        self.stale_envelope |= open.chunks && refused && self.transactions.is_empty();
+        let end = match (hopeless, open.ledger.is_chunk_refused()) {
+            (true, _) => open.ledger.give_up(None),
+            (false, true) => open.ledger.end_at_chunk(),
+            (false, false) => open.ledger.conclude(reply.keep()),
+        };
+        Ok(Event::Finished(end))
+    }
+
     /// When all replies are in: sends the next group, or gives up a hopeless transaction.
     fn go_on(&mut self, out: &mut Vec<u8>) -> Event {
-        let Some(open) = &self.open else { return Event::Pending };
-        if !self.awaited.is_empty() || open.in_body {
+        let Some(open) = self.transactions.back() else { return Event::Pending };
+        if !self.awaited.is_empty() || open.stage != Stage::Envelope {
             return Event::Pending;
         }
         let refused_to_the_end =
@@ -291,27 +411,40 @@ impl Channel {
         if open.ledger.mail.is_some() || refused_to_the_end {
             return self.give_up(None);
         }
-        self.send_group(out);
-        Event::Pending
+        match self.send_group(out) {
+            Some(body) => Event::SendBody(body),
+            None => Event::Pending,
+        }
     }
 
     fn give_up(&mut self, data: Option<Reply>) -> Event {
         self.stale_envelope = true;
-        match self.open.take() {
+        match self.transactions.pop_front() {
             Some(open) => Event::Finished(open.ledger.give_up(data)),
             None => Event::Pending,
         }
     }
 
-    /// Writes as many commands as may go out together: one, or with PIPELINING a group.
-    fn send_group(&mut self, out: &mut Vec<u8>) {
+    /// Writes as many commands as may go out together: one, or with PIPELINING a group. Where
+    /// the text needs no DATA, it is the body's turn when the envelope is known to be taken, or
+    /// when the body goes out with it.
+    fn send_group(&mut self, out: &mut Vec<u8>) -> Option<Body> {
+        let open = self.transactions.back_mut()?;
         let before = out.len();
         while let Some(line) = self.script.peek() {
+            if line == ScriptLine::Data && open.chunks {
+                let may = self.awaited.is_empty() || open.at_once;
+                return may.then(|| {
+                    self.script.skip_data();
+                    open.begin_body()
+                });
+            }
             self.script.send_line(out);
             self.awaited.push_back(Awaited::Line(line));
             if !self.extensions.pipelining || out.len() - before > GROUP_MAX {
                 break;
             }
         }
+        None
     }
 }

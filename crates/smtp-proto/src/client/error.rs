@@ -133,8 +133,15 @@ pub enum Unsendable {
     },
     /// It holds octets above 127 and 8BITMIME was not announced (RFC 6152): 5.6.3.
     EightBit,
+    /// It holds any octets, and CHUNKING with BINARYMIME was not announced (RFC 3030): 5.6.3.
+    Binary,
     /// It needs SMTPUTF8, which was not announced (RFC 6531): 5.6.7.
     Utf8,
+    /// It needs REQUIRETLS, which was not announced (RFC 8689): 5.7.30.
+    RequireTls,
+    /// The time in which it was to be delivered is over, or shorter than the next hop needs (RFC
+    /// 2852): 5.4.7.
+    Late,
 }
 
 impl fmt::Display for Unsendable {
@@ -142,7 +149,10 @@ impl fmt::Display for Unsendable {
         match self {
             Self::TooLarge { limit } => write!(f, "takes messages of at most {limit} octets"),
             Self::EightBit => f.write_str("does not take 8-bit text (8BITMIME)"),
+            Self::Binary => f.write_str("does not take binary text (CHUNKING, BINARYMIME)"),
             Self::Utf8 => f.write_str("does not take UTF-8 addresses or headers (SMTPUTF8)"),
+            Self::RequireTls => f.write_str("does not keep mail under TLS (REQUIRETLS)"),
+            Self::Late => f.write_str("cannot deliver in the time that is left (DELIVERBY)"),
         }
     }
 }

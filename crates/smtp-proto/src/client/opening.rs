@@ -1,4 +1,4 @@
-//! From the connection to a channel that takes mail: greeting, EHLO or HELO, STARTTLS, AUTH.
+//! From the connection to a channel that takes mail: greeting, EHLO, HELO or LHLO, STARTTLS, AUTH.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,9 +22,21 @@ pub enum TlsUse {
     Required,
 }
 
+/// What is spoken with the next hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 5321.
+    #[default]
+    Smtp,
+    /// RFC 2033: LHLO, and after the text a reply for each recipient.
+    Lmtp,
+}
+
 /// What an opening aims at.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    /// What is spoken.
+    pub protocol: Protocol,
     /// The name for EHLO: this host's own, or its address literal.
     pub hello: Host,
     /// What to do about TLS.
@@ -96,15 +108,13 @@ impl Opening {
         match (self.awaits, reply.severity(), reply.code()) {
             // RFC 5321 section 3.8: 421 may answer anything.
             (_, _, 421) => Err(OpeningError::Refused { phase, reply: reply.keep() }),
-            (Awaits::Greeting, Severity::Success, _) => {
-                Ok(say_hello(self.plan, self.secured, b"EHLO ", Awaits::Ehlo))
-            }
+            (Awaits::Greeting, Severity::Success, _) => Ok(say_hello(self.plan, self.secured)),
             (Awaits::Ehlo, Severity::Success, _) => {
                 after_hello(self.plan, self.secured, Extensions::parse(reply))
             }
             // RFC 5321 section 3.2: a server that does not know EHLO gets HELO.
-            (Awaits::Ehlo, Severity::Permanent, _) => {
-                Ok(say_hello(self.plan, self.secured, b"HELO ", Awaits::Helo))
+            (Awaits::Ehlo, Severity::Permanent, _) if self.plan.protocol == Protocol::Smtp => {
+                Ok(say_as(self.plan, self.secured, b"HELO ", Awaits::Helo))
             }
             (Awaits::Helo, Severity::Success, _) => {
                 after_hello(self.plan, self.secured, Extensions::default())
@@ -118,7 +128,7 @@ impl Opening {
                 authenticate(self.plan, self.secured, extensions)
             }
             (Awaits::Auth(_, extensions), Severity::Success, _) => {
-                Ok(Step::Ready(Channel::new(extensions)))
+                Ok(Step::Ready(Channel::new(extensions, self.plan.protocol, true)))
             }
             (Awaits::Auth(exchange, extensions), Severity::Intermediate, _) => {
                 answer(self.plan, self.secured, exchange, extensions, reply)
@@ -148,11 +158,19 @@ impl Securing {
         if !nothing_unread {
             return Err(OpeningError::InjectedBeforeTls);
         }
-        Ok(say_hello(self.plan, true, b"EHLO ", Awaits::Ehlo))
+        Ok(say_hello(self.plan, true))
     }
 }
 
-fn say_hello(plan: Box<Plan>, secured: bool, verb: &[u8], awaits: Awaits) -> Step {
+fn say_hello(plan: Box<Plan>, secured: bool) -> Step {
+    let verb: &[u8] = match plan.protocol {
+        Protocol::Smtp => b"EHLO ",
+        Protocol::Lmtp => b"LHLO ",
+    };
+    say_as(plan, secured, verb, Awaits::Ehlo)
+}
+
+fn say_as(plan: Box<Plan>, secured: bool, verb: &[u8], awaits: Awaits) -> Step {
     let mut line = Vec::from(verb);
     super::transaction::write(&mut line, format_args!("{}\r\n", plan.hello));
     Step::Send(Opening { plan, secured, awaits }, Secret::new(line))
@@ -184,7 +202,7 @@ fn authenticate(
     extensions: Extensions,
 ) -> Result<Step, OpeningError> {
     let Some(credentials) = &plan.credentials else {
-        return Ok(Step::Ready(Channel::new(extensions)));
+        return Ok(Step::Ready(Channel::new(extensions, plan.protocol, false)));
     };
     if !secured && !credentials.cleartext {
         return Err(OpeningError::AuthNeedsTls);

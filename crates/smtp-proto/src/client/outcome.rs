@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::Reply;
+use super::{Reply, Severity};
 
 /// Which command of a transaction a reply answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Command {
     Mail,
     /// DATA.
     Data,
-    /// The lone dot behind the body.
+    /// The lone dot behind the body, or a chunk of it (BDAT).
     EndOfData,
 }
 
@@ -29,6 +29,8 @@ pub enum End {
     },
     /// Every recipient was refused, so that there was nobody to send the body for.
     NoRecipient,
+    /// LMTP: each recipient has an answer of his own (RFC 2033 section 4.2).
+    Answered,
 }
 
 /// A transaction that came to its end. Recipients are numbered as they were given.
@@ -36,6 +38,7 @@ pub enum End {
 pub struct Outcome {
     pub(super) recipients: usize,
     pub(super) refused: Vec<(usize, Reply)>,
+    pub(super) answers: Vec<(usize, Reply)>,
     pub(super) end: End,
 }
 
@@ -64,11 +67,12 @@ impl Outcome {
         if recipient >= self.recipients {
             return None;
         }
-        match (&self.end, refusal(&self.refused, recipient)) {
+        match (&self.end, find(&self.refused, recipient)) {
             (End::Refused { at: Command::Mail, reply }, _) => Some(Err(reply)),
             (_, Some(reply)) => Some(Err(reply)),
             (End::Accepted(reply), None) => Some(Ok(reply)),
             (End::Refused { reply, .. }, None) => Some(Err(reply)),
+            (End::Answered, None) => find(&self.answers, recipient).map(sorted),
             // Then each was refused: the arm above has taken it.
             (End::NoRecipient, None) => None,
         }
@@ -80,7 +84,9 @@ impl Outcome {
 pub struct Unfinished {
     pub(super) recipients: usize,
     pub(super) refused: Vec<(usize, Reply)>,
+    pub(super) answers: Vec<(usize, Reply)>,
     pub(super) body_sent: bool,
+    pub(super) heard: bool,
 }
 
 impl Unfinished {
@@ -90,28 +96,41 @@ impl Unfinished {
         self.recipients
     }
 
-    /// What was already said to a recipient: a refusal stands, though the connection is gone.
+    /// What was already said to a recipient, for that stands though the connection is gone: a
+    /// refusal, or what LMTP says to each after the text.
     #[must_use]
-    pub fn refusal(&self, recipient: usize) -> Option<&Reply> {
-        refusal(&self.refused, recipient)
+    pub fn result(&self, recipient: usize) -> Option<Result<&Reply, &Reply>> {
+        let refused = find(&self.refused, recipient).map(Err);
+        refused.or_else(|| find(&self.answers, recipient).map(sorted))
     }
 
-    /// How many recipients were refused.
+    /// How many recipients have been told something that stands.
     #[must_use]
-    pub fn refusals(&self) -> usize {
-        self.refused.len()
+    pub fn results(&self) -> usize {
+        self.refused.len() + self.answers.len()
     }
 
-    /// Whether the body had gone out to its end: then the next hop may have accepted it, and a
-    /// second attempt may make a duplicate (RFC 1047).
+    /// Whether the body had gone out to its end, and for somebody: then the next hop may have
+    /// accepted it, and a second attempt may make a duplicate (RFC 1047).
     #[must_use]
     pub fn body_sent(&self) -> bool {
         self.body_sent
     }
+
+    /// Whether the next hop answered any of its commands. If not, the connection was as good as
+    /// gone before they went out.
+    #[must_use]
+    pub fn heard(&self) -> bool {
+        self.heard
+    }
 }
 
-/// `refused` is in the order of the recipients.
-fn refusal(refused: &[(usize, Reply)], recipient: usize) -> Option<&Reply> {
-    let at = refused.binary_search_by_key(&recipient, |(index, _)| *index).ok()?;
-    refused.get(at).map(|(_, reply)| reply)
+fn sorted(reply: &Reply) -> Result<&Reply, &Reply> {
+    if reply.severity() == Severity::Success { Ok(reply) } else { Err(reply) }
+}
+
+/// `replies` is in the order of the recipients.
+fn find(replies: &[(usize, Reply)], recipient: usize) -> Option<&Reply> {
+    let at = replies.binary_search_by_key(&recipient, |(index, _)| *index).ok()?;
+    replies.get(at).map(|(_, reply)| reply)
 }

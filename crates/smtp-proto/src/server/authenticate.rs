@@ -2,12 +2,13 @@
 
 use sasl::{Exchange, Mechanism, SaslError, Step};
 
+use super::action::Event;
 use super::command::Verb;
 use super::dispatch::{Desk, stay};
 use super::parameters::AuthOffer;
 use super::reply::Reply;
-use super::session::Event;
 use super::state::{Authenticating, Daemon, Greeted, State};
+use super::tally::CloseReason;
 
 const NEEDS_TLS: Reply =
     Reply::fixed(538, "5.7.11", "Encryption required: switch on STARTTLS or SSL/TLS");
@@ -30,6 +31,7 @@ pub(crate) fn on_auth<D: Daemon>(
     desk: &mut Desk<'_>,
 ) -> (State<D>, Event<D>) {
     if let Some(reply) = out_of_place(&state, desk) {
+        desk.tally.blind = Some(CloseReason::BlindAuth);
         return stay(state, Verb::Auth, &reply, desk);
     }
     let State::Greeted(greeted) = state else {
@@ -44,7 +46,10 @@ pub(crate) fn on_auth<D: Daemon>(
     };
     match mechanism {
         Ok(mechanism) => follow(Exchange::start(mechanism, initial), greeted, desk),
-        Err(reply) => stay(State::Greeted(greeted), Verb::Auth, &reply, desk),
+        Err(reply) => {
+            desk.tally.blind = Some(CloseReason::BlindAuth);
+            stay(State::Greeted(greeted), Verb::Auth, &reply, desk)
+        }
     }
 }
 
@@ -60,7 +65,7 @@ pub(crate) fn on_response<D: Daemon>(
 fn out_of_place<D: Daemon>(state: &State<D>, desk: &Desk<'_>) -> Option<Reply> {
     let greeted = match state {
         State::Greeted(greeted) => greeted,
-        State::MailGiven(_) => return Some(IN_TRANSACTION),
+        State::MailGiven(_) | State::Receiving(_) => return Some(IN_TRANSACTION),
         _ => return Some(EHLO_FIRST),
     };
     if greeted.login.is_some() {

@@ -29,8 +29,10 @@ pub enum Verb {
     Quit,
     /// A verb of SMTP that this server does not offer: `EXPN`, `ETRN` and the like.
     Unoffered,
-    /// `BDAT` (RFC 3030), which is not offered either, but has a body behind it.
+    /// `BDAT` (RFC 3030).
     Bdat,
+    /// `XCLIENT`
+    Xclient,
     /// A request line of HTTP: the client was tricked into speaking to us.
     Http,
     /// Anything else.
@@ -41,6 +43,7 @@ const VERBS: [(&str, Verb); 32] = [
     ("MAIL", Verb::Mail),
     ("RCPT", Verb::Rcpt),
     ("DATA", Verb::Data),
+    ("BDAT", Verb::Bdat),
     ("EHLO", Verb::Ehlo),
     ("AUTH", Verb::Auth),
     ("QUIT", Verb::Quit),
@@ -58,9 +61,8 @@ const VERBS: [(&str, Verb); 32] = [
     ("SEND", Verb::Unoffered),
     ("SOML", Verb::Unoffered),
     ("SAML", Verb::Unoffered),
-    ("XCLIENT", Verb::Unoffered),
+    ("XCLIENT", Verb::Xclient),
     ("XFORWARD", Verb::Unoffered),
-    ("BDAT", Verb::Bdat),
     ("GET", Verb::Http),
     ("POST", Verb::Http),
     ("CONNECT", Verb::Http),

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::command::Verb;
 
-const NAMES: [(Verb, &str); 16] = [
+const NAMES: [(Verb, &str); 17] = [
     (Verb::Helo, "helo"),
     (Verb::Ehlo, "ehlo"),
     (Verb::StartTls, "starttls"),
@@ -19,6 +19,7 @@ const NAMES: [(Verb, &str); 16] = [
     (Verb::Quit, "quit"),
     (Verb::Unoffered, "unoffered"),
     (Verb::Bdat, "bdat"),
+    (Verb::Xclient, "xclient"),
     (Verb::Http, "http"),
     (Verb::Unknown, "unknown"),
 ];

@@ -1,20 +1,26 @@
 //! What a command means in a state.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use envelope::Coding;
+
+use super::action::Event;
 use super::command::{self, Verb};
 use super::parameters::Parameters;
 use super::reply::Reply;
-use super::request::{MailRequest, RecipientRequest};
-use super::session::Event;
-use super::state::{Daemon, Greeted, Hello, MailGiven, State};
+use super::request::{MailRequest, RecipientRequest, Standing};
+use super::state::{Daemon, Greeted, Hello, State};
 use super::tally::{CloseReason, Tally};
-use super::{authenticate, hello};
+use super::xclient::{self, XclientFacts};
+use super::{authenticate, chunk, hello, verify};
 
 /// What a handler may see and write.
 pub(crate) struct Desk<'a> {
     pub(crate) parameters: &'a Parameters,
     pub(crate) tls: bool,
+    /// When the session began, in Unix seconds.
+    pub(crate) at: i64,
     /// Whether more input stands behind the line.
     pub(crate) pipelined: bool,
     pub(crate) tally: &'a mut Tally,
@@ -25,30 +31,50 @@ impl Desk<'_> {
     pub(crate) fn reply(&mut self, verb: Verb, reply: &Reply) {
         self.tally.reply(verb, reply, self.output);
     }
+
+    fn standing<D: Daemon>(&self, greeted: &Greeted<D>) -> Standing<'_> {
+        Standing {
+            parameters: self.parameters,
+            tls: self.tls,
+            extended: greeted.hello.extended,
+            logged_in: greeted.login.is_some(),
+            at: self.at,
+        }
+    }
 }
 
-type Transition<D> = (State<D>, Event<D>);
+pub(crate) type Transition<D> = (State<D>, Event<D>);
 
 const NO_ARGUMENT: Reply = Reply::fixed(501, "5.5.4", "This command takes no argument");
-const NEEDS_ARGUMENT: Reply = Reply::fixed(501, "5.5.4", "This command needs an argument");
 const NOT_A_LINE: Reply =
     Reply::fixed(500, "5.5.2", "A command is one line that ends with CRLF and holds no CR or LF");
 const UNKNOWN: Reply = Reply::fixed(500, "5.5.2", "Command not recognised");
 const UNOFFERED: Reply = Reply::fixed(502, "5.5.1", "Command not offered");
 const OK: Reply = Reply::fixed(250, "2.0.0", "OK");
 const BYE: Reply = Reply::fixed(221, "2.0.0", "Bye");
-const CANNOT_VERIFY: Reply =
-    Reply::fixed(252, "2.5.2", "Addresses are not verified here: send, and you will be told");
 const HELP: Reply = Reply::fixed(
     214,
     "2.0.0",
     "EHLO HELO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT (RFC 5321, RFC 6409)",
 );
+const HELP_BDAT: Reply = Reply::fixed(
+    214,
+    "2.0.0",
+    "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT (RFC 5321, RFC 6409)",
+);
 const NOT_HTTP: Reply = Reply::fixed(554, "5.5.1", "This is not an HTTP server");
-const HELLO_FIRST: Reply = Reply::fixed(503, "5.5.1", "Say EHLO first");
-const MAIL_FIRST: Reply = Reply::fixed(503, "5.5.1", "Send MAIL first");
+pub(crate) const HELLO_FIRST: Reply = Reply::fixed(503, "5.5.1", "Say EHLO first");
+pub(crate) const MAIL_FIRST: Reply = Reply::fixed(503, "5.5.1", "Send MAIL first");
 const NESTED_MAIL: Reply = Reply::fixed(503, "5.5.1", "A transaction is already open: send RSET");
-const NO_RECIPIENTS: Reply = Reply::fixed(554, "5.5.1", "No valid recipients");
+pub(crate) const NO_RECIPIENTS: Reply = Reply::fixed(554, "5.5.1", "No valid recipients");
+const CHUNKS_BEGUN: Reply =
+    Reply::fixed(503, "5.5.1", "The message has begun with BDAT: go on with BDAT, or send RSET");
+const DATA_AFTER_BDAT: Reply =
+    Reply::fixed(503, "5.5.1", "DATA cannot follow BDAT: the transaction is dropped");
+const DATA_OF_BINARY: Reply =
+    Reply::fixed(503, "5.5.1", "BODY=BINARYMIME needs BDAT: the transaction is dropped");
+const MAILS_USED_UP: Reply =
+    Reply::fixed(421, "4.7.0", "No more messages in this session: connect again");
 const TLS_ACTIVE: Reply = Reply::fixed(503, "5.5.1", "TLS is already active");
 const TLS_PIPELINED: Reply =
     Reply::fixed(554, "5.5.1", "Nothing may follow STARTTLS before its reply");
@@ -66,6 +92,9 @@ pub(crate) fn on_line<D: Daemon>(
         state => state,
     };
     let (verb, argument) = command::split(line);
+    if let Some(reason) = desk.tally.blind.take().filter(|_| verb == Verb::Unknown) {
+        return close(reason, verb, &UNKNOWN, desk);
+    }
     if memchr::memchr3(b'\r', b'\n', 0, line).is_some() {
         return stay(state, Verb::Unknown, &NOT_A_LINE, desk);
     }
@@ -83,13 +112,19 @@ pub(crate) fn on_line<D: Daemon>(
         Verb::Rset if argument.is_empty() => on_rset(state, desk),
         Verb::Rset => stay(state, verb, &NO_ARGUMENT, desk),
         Verb::Noop => stay(state, verb, &OK, desk),
-        Verb::Vrfy if argument.is_empty() => stay(state, verb, &NEEDS_ARGUMENT, desk),
-        Verb::Vrfy => stay(state, verb, &CANNOT_VERIFY, desk),
+        Verb::Vrfy => {
+            let reply = verify::reply(argument, desk.parameters.extensions.smtputf8);
+            stay(state, verb, &reply, desk)
+        }
+        Verb::Help if desk.parameters.extensions.chunking => stay(state, verb, &HELP_BDAT, desk),
         Verb::Help => stay(state, verb, &HELP, desk),
         Verb::Quit if argument.is_empty() => close(CloseReason::Quit, verb, &BYE, desk),
         Verb::Quit => stay(state, verb, &NO_ARGUMENT, desk),
         Verb::Unoffered => stay(state, verb, &UNOFFERED, desk),
         Verb::Unknown => stay(state, verb, &UNKNOWN, desk),
+        Verb::Bdat if desk.parameters.extensions.chunking => chunk::on_bdat(state, argument, desk),
+        Verb::Xclient if desk.parameters.xclient => on_xclient(state, argument, desk),
+        Verb::Xclient => stay(state, verb, &UNOFFERED, desk),
         Verb::Bdat => close(CloseReason::Bdat, verb, &UNOFFERED, desk),
         Verb::Http => close(CloseReason::Http, verb, &NOT_HTTP, desk),
     }
@@ -105,7 +140,7 @@ pub(crate) fn stay<D: Daemon>(
     (state, Event::Next)
 }
 
-fn close<D: Daemon>(
+pub(crate) fn close<D: Daemon>(
     reason: CloseReason,
     verb: Verb,
     reply: &Reply,
@@ -125,14 +160,10 @@ fn on_hello<D: Daemon>(
     let Some(name) = hello::name(argument) else {
         return stay(state, verb, &hello::NAME_MISSING, desk);
     };
-    let login = match state {
-        State::Greeted(greeted) => greeted.login,
-        State::MailGiven(given) => given.greeted.login,
-        _ => None,
-    };
+    let login = state.into_login();
     let extended = verb == Verb::Ehlo;
     if extended {
-        hello::write_ehlo(desk.parameters, desk.tls, desk.output);
+        hello::write_ehlo(desk.parameters, desk.tls, desk.at, desk.output);
     } else {
         hello::write_helo(desk.parameters, desk.output);
     }
@@ -160,20 +191,28 @@ fn on_starttls<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>)
 fn on_mail<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
     let greeted = match state {
         State::Greeted(greeted) => greeted,
-        State::MailGiven(_) => return stay(state, Verb::Mail, &NESTED_MAIL, desk),
+        State::MailGiven(_) | State::Receiving(_) => {
+            return stay(state, Verb::Mail, &NESTED_MAIL, desk);
+        }
         _ => return stay(state, Verb::Mail, &HELLO_FIRST, desk),
     };
-    match MailRequest::parse(argument, desk.parameters) {
+    if desk.tally.has_sent_all(desk.parameters) {
+        return close(CloseReason::Mails, Verb::Mail, &MAILS_USED_UP, desk);
+    }
+    match MailRequest::parse(argument, desk.standing(&greeted)) {
         Ok(request) => (State::Asked, Event::Mail(request, greeted)),
         Err(reply) => stay(State::Greeted(greeted), Verb::Mail, &reply, desk),
     }
 }
 
 fn on_rcpt<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
-    let State::MailGiven(given) = state else {
-        return stay(state, Verb::Rcpt, &MAIL_FIRST, desk);
+    let given = match state {
+        State::MailGiven(given) => given,
+        State::Receiving(_) => return stay(state, Verb::Rcpt, &CHUNKS_BEGUN, desk),
+        _ => return stay(state, Verb::Rcpt, &MAIL_FIRST, desk),
     };
-    let request = match RecipientRequest::parse(argument) {
+    let standing = desk.standing(&given.greeted);
+    let request = match RecipientRequest::parse(argument, given.smtputf8, standing) {
         Ok(request) => request,
         Err(reply) => return stay(State::MailGiven(given), Verb::Rcpt, &reply, desk),
     };
@@ -185,22 +224,33 @@ fn on_rcpt<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> 
 }
 
 fn on_data<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
-    let State::MailGiven(given) = state else {
-        return stay(state, Verb::Data, &MAIL_FIRST, desk);
+    let (state, refusal) = match state {
+        state if !argument.is_empty() => (state, NO_ARGUMENT),
+        // RFC 3030 sections 2 and 3 leave the state open after these two: nothing is left of it.
+        state @ State::Receiving(_) => (state.without_transaction(), DATA_AFTER_BDAT),
+        State::MailGiven(given) if given.coding == Coding::Binary => {
+            (State::Greeted(given.greeted), DATA_OF_BINARY)
+        }
+        State::MailGiven(given) if given.recipients == 0 => {
+            (State::MailGiven(given), NO_RECIPIENTS)
+        }
+        State::MailGiven(given) => return (State::Asked, Event::Data(given, None)),
+        state => (state, MAIL_FIRST),
     };
-    if !argument.is_empty() {
-        return stay(State::MailGiven(given), Verb::Data, &NO_ARGUMENT, desk);
+    desk.tally.blind = Some(CloseReason::BlindData);
+    stay(state, Verb::Data, &refusal, desk)
+}
+
+fn on_xclient<D: Daemon>(state: State<D>, argument: &[u8], desk: &mut Desk<'_>) -> Transition<D> {
+    if matches!(state, State::MailGiven(_) | State::Receiving(_)) {
+        return stay(state, Verb::Xclient, &xclient::IN_TRANSACTION, desk);
     }
-    if given.recipients == 0 {
-        return stay(State::MailGiven(given), Verb::Data, &NO_RECIPIENTS, desk);
+    match XclientFacts::parse(argument) {
+        Some(facts) => (State::Asked, Event::Xclient(Box::new(facts), state)),
+        None => stay(state, Verb::Xclient, &xclient::SYNTAX, desk),
     }
-    (State::Asked, Event::Data(given))
 }
 
 fn on_rset<D: Daemon>(state: State<D>, desk: &mut Desk<'_>) -> Transition<D> {
-    let state = match state {
-        State::MailGiven(MailGiven { greeted, .. }) => State::Greeted(greeted),
-        state => state,
-    };
-    stay(state, Verb::Rset, &OK, desk)
+    stay(state.without_transaction(), Verb::Rset, &OK, desk)
 }

@@ -5,11 +5,15 @@
 //! `250` before the message is durable, or a transaction without a permit, cannot be spelled.
 //! What the daemon keeps for a state ([`Daemon`]) lives in the state and is dropped with it.
 
+mod action;
 mod authenticate;
+mod chunk;
 mod command;
 mod counts;
 mod data;
+mod datetime;
 mod dispatch;
+mod extensions;
 mod hello;
 mod parameters;
 mod path;
@@ -20,17 +24,25 @@ mod request;
 mod session;
 mod state;
 mod tally;
+mod verify;
+mod wish;
+mod xclient;
 
+pub use action::{Action, Step};
 pub use command::Verb;
 pub use counts::Counts;
 pub use data::{Body, Flaw};
+pub use extensions::Extensions;
 pub use parameters::{AuthOffer, Parameters};
 pub use pending::{
     DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+    XclientPending,
 };
 pub use reply::Reply;
-pub use request::{BodyType, MailRequest, RecipientRequest};
-pub use session::{Action, Session, Step};
+pub use request::{MailRequest, RecipientRequest};
+pub use session::Session;
 pub use state::{Daemon, Hello};
 pub use tally::CloseReason;
 pub use textproto::LoneLf;
+pub use wish::{By, Hold, Submitter};
+pub use xclient::{Attribute, XclientFacts, XclientProtocol};

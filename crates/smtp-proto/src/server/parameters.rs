@@ -4,6 +4,8 @@ use alloc::string::String;
 
 use textproto::LoneLf;
 
+use super::extensions::Extensions;
+
 /// Whether passwords are taken, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthOffer {
@@ -24,9 +26,11 @@ pub struct Parameters {
     pub message_octets_max: u64,
     /// Recipients that a message may have (RFC 5321 section 4.5.3.1.8: at least 100).
     pub recipients_max: u32,
+    /// Transactions that a session may begin (RFC 9422 section 4.1); 0 for any number.
+    pub mails_max: u32,
     /// Commands that may be refused for good before the session is closed.
     pub errors_max: u32,
-    /// Failed authentications before the session is closed.
+    /// Failed authentications before the session is closed; from 65536 on, never.
     pub auth_failures_max: u32,
     /// What an LF without CR in a message is.
     pub lone_lf: LoneLf,
@@ -34,6 +38,11 @@ pub struct Parameters {
     pub starttls: bool,
     /// Whether AUTH is offered.
     pub auth: AuthOffer,
+    /// What else is offered.
+    pub extensions: Extensions,
+    /// Whether the client may say by `XCLIENT` on whose behalf it speaks: for proxies that the
+    /// operator names, and for nobody else.
+    pub xclient: bool,
 }
 
 impl Parameters {
@@ -46,7 +55,13 @@ impl Parameters {
 
     /// Commands that lead nowhere (NOOP, RSET and the like) since the last accepted message;
     /// each further one counts as an error.
-    pub const IDLE_COMMANDS_MAX: u32 = 100;
+    pub const IDLE_COMMANDS_MAX: u16 = 100;
+
+    /// Octets that a client may send of one message before the connection is worth more than the
+    /// message.
+    pub(crate) const fn received_octets_max(&self) -> u64 {
+        super::data::received_max(self.message_octets_max)
+    }
 
     /// Whether AUTH may be used in the session's present state.
     pub(crate) const fn auth_allowed(&self, tls: bool) -> bool {

@@ -5,9 +5,14 @@
 //! dropped unanswered leaves the session without a state: it then says `421` and closes.
 
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use envelope::Coding;
+
+use super::chunk::{Chunk, Skipping};
 use super::command::Verb;
+use super::hello;
 use super::reply::Reply;
 use super::session::Session;
 use super::state::{Daemon, Greeted, Hello, MailGiven, State};
@@ -63,11 +68,46 @@ impl<D: Daemon> StartTlsPending<'_, D> {
     }
 }
 
+/// Is this proxy to be believed?
+#[must_use]
+pub struct XclientPending<'s, D: Daemon> {
+    pub(crate) session: &'s mut Session<D>,
+    pub(crate) before: State<D>,
+}
+
+impl<D: Daemon> XclientPending<'_, D> {
+    /// It is: the session begins anew, with a greeting and with what holds for the client that the
+    /// proxy speaks for. Nothing of what was said before counts any more; whether the connection
+    /// is under TLS stays.
+    pub fn accept(self, parameters: Arc<Parameters>, output: &mut Vec<u8>) {
+        self.begin_anew(parameters, State::Connected, output);
+    }
+
+    /// The same, and the client is `login`'s, with whom it has authenticated at the proxy. It
+    /// must introduce itself all the same.
+    pub fn accept_login(self, parameters: Arc<Parameters>, login: D::Login, output: &mut Vec<u8>) {
+        self.begin_anew(parameters, State::Vouched(login), output);
+    }
+
+    /// It is not.
+    pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
+        self.session.answer(Verb::Xclient, &reply.refusing(), self.before, output);
+    }
+
+    fn begin_anew(self, parameters: Arc<Parameters>, state: State<D>, output: &mut Vec<u8>) {
+        drop(self.before);
+        hello::write_greeting(&parameters, output);
+        self.session.begin_anew(parameters, state);
+    }
+}
+
 /// May this sender send?
 #[must_use]
 pub struct MailPending<'s, D: Daemon> {
     pub(crate) session: &'s mut Session<D>,
     pub(crate) greeted: Greeted<D>,
+    pub(crate) coding: Coding,
+    pub(crate) smtputf8: bool,
 }
 
 impl<D: Daemon> MailPending<'_, D> {
@@ -91,7 +131,8 @@ impl<D: Daemon> MailPending<'_, D> {
 
     /// It may: a transaction with `envelope` begins.
     pub fn accept(self, envelope: D::Envelope, output: &mut Vec<u8>) {
-        let given = MailGiven { greeted: self.greeted, envelope, recipients: 0 };
+        let Self { greeted, coding, smtputf8, .. } = self;
+        let given = MailGiven { greeted, envelope, recipients: 0, coding, smtputf8 };
         self.session.answer(Verb::Mail, &MAIL_OK, State::MailGiven(given), output);
     }
 
@@ -140,6 +181,8 @@ impl<D: Daemon> RecipientPending<'_, D> {
 pub struct DataPending<'s, D: Daemon> {
     pub(crate) session: &'s mut Session<D>,
     pub(crate) given: MailGiven<D>,
+    /// The first chunk, if the message comes in chunks.
+    pub(crate) chunk: Option<Chunk>,
 }
 
 impl<D: Daemon> DataPending<'_, D> {
@@ -155,19 +198,37 @@ impl<D: Daemon> DataPending<'_, D> {
         &self.given.greeted.hello
     }
 
+    /// Whether it comes in chunks (`BDAT`, RFC 3030).
+    #[must_use]
+    pub const fn is_chunked(&self) -> bool {
+        self.chunk.is_some()
+    }
+
     /// It may: `begin` turns the envelope into a message.
     pub fn accept(self, begin: impl FnOnce(D::Envelope) -> D::Message, output: &mut Vec<u8>) {
-        let message = begin(self.given.envelope);
+        let MailGiven { greeted, envelope, coding, .. } = self.given;
+        let message = begin(envelope);
         let parameters: &Parameters = self.session.parameters();
-        let receiving = Receiving::new(self.given.greeted, message, parameters);
-        output.extend_from_slice(START_DATA);
+        let receiving = Receiving::new(greeted, message, (coding, self.chunk), parameters);
+        if self.chunk.is_none() {
+            output.extend_from_slice(START_DATA);
+        }
         self.session.resume(State::Receiving(receiving));
     }
 
     /// It may not: the transaction is over.
     pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
         let state = State::Greeted(self.given.greeted);
-        self.session.answer(Verb::Data, &reply.refusing(), state, output);
+        let reply = reply.refusing();
+        match self.chunk {
+            Some(chunk) => {
+                self.session.resume(Skipping::state(chunk, reply.into_owned(), state));
+            }
+            None => {
+                self.session.data_refused();
+                self.session.answer(Verb::Data, &reply, state, output);
+            }
+        }
     }
 }
 
@@ -177,6 +238,8 @@ pub struct EndPending<'s, D: Daemon> {
     pub(crate) session: &'s mut Session<D>,
     pub(crate) greeted: Greeted<D>,
     pub(crate) octets: u64,
+    /// Which command the message came with.
+    pub(crate) verb: Verb,
 }
 
 impl<D: Daemon> EndPending<'_, D> {
@@ -190,12 +253,22 @@ impl<D: Daemon> EndPending<'_, D> {
     /// 6.1).
     pub fn accept(self, queue_id: impl core::fmt::Display, output: &mut Vec<u8>) {
         let reply = Reply::new(250, "2.0.0", format!("Accepted, queued as {queue_id}"));
-        self.session.answer(Verb::Data, &reply, State::Greeted(self.greeted), output);
+        self.accept_with(&reply, output);
+    }
+
+    /// The same, and the client need not know what the log calls it.
+    pub fn accept_unnamed(self, output: &mut Vec<u8>) {
+        self.accept_with(&Reply::fixed(250, "2.0.0", "Accepted"), output);
+    }
+
+    fn accept_with(self, reply: &Reply, output: &mut Vec<u8>) {
+        self.session.accepted();
+        self.session.answer(self.verb, reply, State::Greeted(self.greeted), output);
     }
 
     /// It is not, nor will it be.
     pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
         let state = State::Greeted(self.greeted);
-        self.session.answer(Verb::Data, &reply.refusing(), state, output);
+        self.session.answer(self.verb, &reply.refusing(), state, output);
     }
 }

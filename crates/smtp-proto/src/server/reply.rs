@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     code: u16,
-    enhanced: &'static str,
+    enhanced: Cow<'static, str>,
     text: Cow<'static, str>,
 }
 
@@ -36,6 +36,13 @@ impl Reply {
     /// The message is larger than the server takes (RFC 1870).
     pub const MESSAGE_TOO_LARGE: Self =
         Self::fixed(552, "5.3.4", "The message is larger than this server takes");
+    /// An address without a domain that nobody here completes, as a sender (RFC 6409 section
+    /// 4.2).
+    pub const UNQUALIFIED_SENDER: Self =
+        Self::fixed(554, "5.1.8", "The sender's address must have a fully qualified domain");
+    /// The same as a recipient.
+    pub const UNQUALIFIED: Self =
+        Self::fixed(554, "5.1.3", "The recipient's address must have a fully qualified domain");
     /// No more recipients for this message.
     pub const TOO_MANY_RECIPIENTS: Self =
         Self::fixed(452, "4.5.3", "Too many recipients: send the message to the rest separately");
@@ -43,12 +50,30 @@ impl Reply {
     /// A reply of a constant text.
     #[must_use]
     pub const fn fixed(code: u16, enhanced: &'static str, text: &'static str) -> Self {
-        Self { code, enhanced, text: Cow::Borrowed(text) }
+        Self { code, enhanced: Cow::Borrowed(enhanced), text: Cow::Borrowed(text) }
     }
 
     /// A reply whose text was made for the occasion: one line, or several separated by `\n`.
     #[must_use]
     pub const fn new(code: u16, enhanced: &'static str, text: String) -> Self {
+        Self { code, enhanced: Cow::Borrowed(enhanced), text: Cow::Owned(text) }
+    }
+
+    /// A reply that somebody else worded, such as a filter. An enhanced status code that is not of
+    /// the form `class.subject.detail`, or whose class is not the code's (RFC 2034 section 4), is
+    /// replaced by the one that says nothing more than the class.
+    #[must_use]
+    pub fn worded(code: u16, enhanced: &str, text: String) -> Self {
+        let class = code.clamp(200, 599) / 100;
+        let enhanced = if is_status(enhanced, class) {
+            Cow::Owned(String::from(enhanced))
+        } else {
+            Cow::Borrowed(match class {
+                2 | 3 => "2.0.0",
+                4 => "4.0.0",
+                _ => "5.0.0",
+            })
+        };
         Self { code, enhanced, text: Cow::Owned(text) }
     }
 
@@ -60,8 +85,8 @@ impl Reply {
 
     /// The enhanced status code, such as `5.7.1`.
     #[must_use]
-    pub const fn enhanced(&self) -> &'static str {
-        self.enhanced
+    pub fn enhanced(&self) -> &str {
+        &self.enhanced
     }
 
     /// The text.
@@ -88,7 +113,8 @@ impl Reply {
     /// Appends the reply's lines: each at most 512 octets, printable ASCII alone.
     pub(crate) fn write(&self, output: &mut Vec<u8>) {
         let code = self.code_digits();
-        let prefix = 5 + self.enhanced.len();
+        let enhanced = self.enhanced.as_bytes();
+        let prefix = 5 + enhanced.len();
         let mut begin = output.len();
         for (index, line) in self.lines(LINE_MAX - 2 - prefix).take(LINES_MAX).enumerate() {
             if index > 0 {
@@ -100,7 +126,7 @@ impl Reply {
             }
             output.extend_from_slice(&code);
             output.push(b' ');
-            output.extend_from_slice(self.enhanced.as_bytes());
+            output.extend_from_slice(enhanced);
             output.push(b' ');
             output.extend(line.chars().map(printable));
             output.extend_from_slice(b"\r\n");
@@ -117,6 +143,17 @@ impl Reply {
     fn lines(&self, width: usize) -> impl Iterator<Item = &str> {
         self.text.split('\n').flat_map(move |line| Wrapped { rest: Some(line), width })
     }
+}
+
+/// RFC 3463 section 2: a digit, then two numbers of one to three digits.
+fn is_status(text: &str, class: u16) -> bool {
+    let number = |part: &str| {
+        (1..=3).contains(&part.len()) && part.bytes().all(|octet| octet.is_ascii_digit())
+    };
+    let mut parts = text.split('.');
+    let of_class = parts.next().is_some_and(|part| part.len() == 1 && part.parse() == Ok(class));
+    let (subject, detail) = (parts.next(), parts.next());
+    of_class && subject.is_some_and(number) && detail.is_some_and(number) && parts.next().is_none()
 }
 
 fn printable(c: char) -> u8 {
@@ -187,6 +224,21 @@ mod tests {
         let endless = Reply::new(550, "5.7.1", "\n".repeat(10_000));
         assert_eq!(written(&endless).lines().count(), LINES_MAX);
         assert!(written(&endless).ends_with("550-5.7.1 \r\n550 5.7.1 \r\n"));
+    }
+
+    #[test]
+    fn the_words_of_others_are_checked() {
+        let enhanced = |code, enhanced| {
+            let reply = Reply::worded(code, enhanced, "No".to_string());
+            reply.enhanced().to_string()
+        };
+        assert_eq!(enhanced(550, "5.7.509"), "5.7.509");
+        assert_eq!(enhanced(450, "4.7.1"), "4.7.1");
+        for bad in
+            ["", "5", "5.7", "4.7.1", "5.7.1.1", "5.7.1234", "5.7.1\r\n", "5..1", "55.7.1", "5.7.x"]
+        {
+            assert_eq!(enhanced(550, bad), "5.0.0", "{bad}");
+        }
     }
 
     #[test]

@@ -3,61 +3,30 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use sasl::Credentials;
 use textproto::{Line, LineEnd, LineReader};
 
+use super::action::{Action, Event, Step};
+use super::chunk::Skipping;
 use super::command::Verb;
 use super::data::{Body, Flaw, Progress, Receiving};
 use super::dispatch::{self, Desk};
 use super::parameters::Parameters;
 use super::pending::{
     DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+    XclientPending,
 };
 use super::reply::Reply;
-use super::request::{MailRequest, RecipientRequest};
-use super::state::{Daemon, Greeted, MailGiven, State};
+use super::state::{Daemon, State};
 use super::tally::{CloseReason, Tally};
 use super::{counts::Counts, hello, quirk};
-
-/// What the daemon must do next.
-#[must_use]
-pub enum Action<'s, D: Daemon> {
-    /// Send the output, then read: the session waits for more input.
-    More,
-    /// Verify, then answer.
-    Verify(Credentials, VerifyPending<'s, D>),
-    /// Answer, send the output, throw away whatever is still unread, shake hands.
-    StartTls(StartTlsPending<'s, D>),
-    /// Rule on a sender.
-    Mail(MailRequest, MailPending<'s, D>),
-    /// Rule on a recipient.
-    Recipient(RecipientRequest, RecipientPending<'s, D>),
-    /// Make room for a message.
-    Data(DataPending<'s, D>),
-    /// Take mail data from the input and store it.
-    Body(Body<'s, D>),
-    /// All of the message was handed over: make it durable, then answer.
-    EndOfData(D::Message, EndPending<'s, D>),
-    /// The message was refused at its end for this flaw; the reply is written.
-    Rejected(D::Message, Flaw),
-    /// Send the output and close the connection.
-    Close(CloseReason),
-}
-
-/// An action, and how much of the input led to it.
-#[must_use]
-pub struct Step<'s, D: Daemon> {
-    /// Octets to take off the head of the input, before the action is carried out.
-    pub consumed: usize,
-    /// The action.
-    pub action: Action<'s, D>,
-}
 
 /// A submission session (RFC 6409) that knows no socket, account or clock.
 ///
 /// ```
 /// use std::sync::Arc;
-/// use smtp_proto::server::{Action, AuthOffer, Daemon, LoneLf, Parameters, Session};
+/// use smtp_proto::server::{
+///     Action, AuthOffer, Daemon, Extensions, LoneLf, Parameters, Session,
+/// };
 ///
 /// struct Nobody;
 /// impl Daemon for Nobody {
@@ -70,14 +39,17 @@ pub struct Step<'s, D: Daemon> {
 ///     host: "mail.example.org".into(),
 ///     message_octets_max: 1 << 20,
 ///     recipients_max: 100,
+///     mails_max: 0,
 ///     errors_max: 10,
 ///     auth_failures_max: 3,
 ///     lone_lf: LoneLf::Normalise,
 ///     starttls: false,
 ///     auth: AuthOffer::Never,
+///     extensions: Extensions::default(),
+///     xclient: false,
 /// });
 /// let mut output = Vec::new();
-/// let mut session = Session::<Nobody>::new(parameters, false);
+/// let mut session = Session::<Nobody>::new(parameters, false, 1_795_553_100);
 /// session.greet(&mut output);
 /// let step = session.next(b"EHLO client\r\nMAIL FROM:<a@example.org>\r\n", &mut output);
 /// let Action::Mail(request, pending) = step.action else { panic!() };
@@ -87,6 +59,8 @@ pub struct Step<'s, D: Daemon> {
 /// ```
 pub struct Session<D: Daemon> {
     parameters: Arc<Parameters>,
+    /// When it began, in Unix seconds.
+    at: i64,
     tls: bool,
     lines: LineReader,
     /// Whether nothing has been consumed since the connection began or TLS did.
@@ -95,31 +69,18 @@ pub struct Session<D: Daemon> {
     tally: Tally,
 }
 
-/// What a line led to, with the state that the question takes along.
-pub(crate) enum Event<D: Daemon> {
-    /// Nothing that needs the daemon.
-    Next,
-    More,
-    Verify(Credentials, Greeted<D>),
-    StartTls(State<D>),
-    Mail(MailRequest, Greeted<D>),
-    Recipient(RecipientRequest, MailGiven<D>),
-    Data(MailGiven<D>),
-    Body,
-    Ended(Receiving<D>),
-    Rejected(D::Message, Flaw),
-    Close(CloseReason),
-}
-
+const CHUNK_OK: Reply = Reply::fixed(250, "2.0.0", "Chunk received");
 const LINE_TOO_LONG: Reply = Reply::fixed(500, "5.5.2", "The line is too long");
 const AUTH_LINE_TOO_LONG: Reply = Reply::fixed(500, "5.5.6", "The authentication line is too long");
 
 impl<D: Daemon> Session<D> {
-    /// A session on a new connection; `tls`: whether it is under TLS from the first octet.
+    /// A session on a new connection. `tls`: whether it is under TLS from the first octet; `at`:
+    /// the time in Unix seconds, from which the limit of FUTURERELEASE is counted.
     #[must_use]
-    pub fn new(parameters: Arc<Parameters>, tls: bool) -> Self {
+    pub fn new(parameters: Arc<Parameters>, tls: bool, at: i64) -> Self {
         Self {
             parameters,
+            at,
             tls,
             lines: LineReader::new(Parameters::AUTH_OCTETS_MAX, LineEnd::Crlf),
             untouched: true,
@@ -160,10 +121,22 @@ impl<D: Daemon> Session<D> {
         &self.tally.counts
     }
 
-    /// Whether mail data is being received, for which other time limits hold.
+    /// Whether mail data is being received, for which other time limits hold: not between two
+    /// chunks, where a command is awaited.
     #[must_use]
     pub fn is_receiving(&self) -> bool {
-        matches!(self.state, State::Receiving(_))
+        match &self.state {
+            State::Receiving(receiving) => receiving.progress != Progress::BetweenChunks,
+            State::Skipping(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a message has begun and not ended: as [`is_receiving`](Self::is_receiving), and
+    /// between two chunks too.
+    #[must_use]
+    pub fn is_in_message(&self) -> bool {
+        matches!(self.state, State::Receiving(_) | State::Skipping(_))
     }
 
     /// Ends the session from the daemon's side: writes `421` and drops the state.
@@ -187,9 +160,13 @@ impl<D: Daemon> Session<D> {
                 return Event::Next;
             }
             State::Receiving(receiving) if receiving.progress == Progress::Reading => {
-                return if rest.is_empty() { Event::More } else { Event::Body };
+                let waits = rest.is_empty() && !receiving.is_all_here();
+                return if waits { Event::More } else { Event::Body };
             }
-            State::Receiving(_) => return self.end_of_data(output),
+            State::Receiving(receiving) if receiving.progress != Progress::BetweenChunks => {
+                return self.end_of_data(output);
+            }
+            State::Skipping(_) => return self.skip(rest, consumed, output),
             _ => {}
         }
         if self.untouched && quirk::is_tls_handshake(rest) {
@@ -218,6 +195,7 @@ impl<D: Daemon> Session<D> {
         let mut desk = Desk {
             parameters: &self.parameters,
             tls: self.tls,
+            at: self.at,
             pipelined,
             tally: &mut self.tally,
             output,
@@ -237,12 +215,17 @@ impl<D: Daemon> Session<D> {
                 let state = State::Greeted(authenticating.greeted);
                 self.answer(Verb::Auth, &AUTH_LINE_TOO_LONG, state, output);
             }
-            state => self.answer(Verb::Unknown, &LINE_TOO_LONG, state, output),
+            state => {
+                let state = self.tally.blind.take().map_or(state, State::Closed);
+                self.answer(Verb::Unknown, &LINE_TOO_LONG, state, output);
+            }
         }
     }
 
     fn refuse_handshake(&mut self, output: &mut Vec<u8>) {
-        let text = if self.parameters.starttls {
+        let text = if self.tls {
+            "TLS is already active"
+        } else if self.parameters.starttls {
             "This port speaks plain text first: use STARTTLS"
         } else {
             "This port speaks plain text"
@@ -253,19 +236,43 @@ impl<D: Daemon> Session<D> {
     }
 
     fn end_of_data(&mut self, output: &mut Vec<u8>) -> Event<D> {
-        let State::Receiving(receiving) = core::mem::replace(&mut self.state, State::Asked) else {
+        let State::Receiving(mut receiving) = core::mem::replace(&mut self.state, State::Asked)
+        else {
             return Event::Next;
         };
+        if receiving.progress == Progress::ChunkEnded && receiving.flaw.is_none() {
+            receiving.progress = Progress::BetweenChunks;
+            self.answer(Verb::Bdat, &CHUNK_OK, State::Receiving(receiving), output);
+            return Event::Next;
+        }
+        let verb = receiving.verb();
         let state = match receiving.progress {
             Progress::Overrun => State::Closed(CloseReason::Overrun),
-            Progress::Reading | Progress::Ended if receiving.flaw.is_none() => {
-                return Event::Ended(receiving);
-            }
-            Progress::Reading | Progress::Ended => State::Greeted(receiving.greeted),
+            _ if receiving.flaw.is_none() => return Event::Ended(receiving),
+            _ => State::Greeted(receiving.greeted),
         };
         let flaw = receiving.flaw.unwrap_or(Flaw::TooLarge);
-        self.answer(Verb::Data, &flaw.reply(), state, output);
+        self.answer(verb, &flaw.reply(), state, output);
         Event::Rejected(receiving.message, flaw)
+    }
+
+    /// Passes over what belongs to a refused chunk.
+    fn skip(&mut self, rest: &[u8], consumed: &mut usize, output: &mut Vec<u8>) -> Event<D> {
+        let State::Skipping(mut skipping) = core::mem::replace(&mut self.state, State::Asked)
+        else {
+            return Event::Next;
+        };
+        let fits = usize::try_from(skipping.remaining).unwrap_or(usize::MAX);
+        let taken = fits.min(rest.len());
+        *consumed += taken;
+        skipping.remaining = skipping.remaining.saturating_sub(taken as u64);
+        if skipping.remaining > 0 {
+            self.resume(State::Skipping(skipping));
+            return Event::More;
+        }
+        let Skipping { reply, next, .. } = *skipping;
+        self.answer(Verb::Bdat, &reply, next, output);
+        Event::Next
     }
 
     fn action(&mut self, event: Event<D>) -> Action<'_, D> {
@@ -275,21 +282,27 @@ impl<D: Daemon> Session<D> {
                 Action::Verify(credentials, VerifyPending { session: self, greeted })
             }
             Event::StartTls(before) => Action::StartTls(StartTlsPending { session: self, before }),
+            Event::Xclient(facts, before) => {
+                Action::Xclient(facts, XclientPending { session: self, before })
+            }
             Event::Mail(request, greeted) => {
-                Action::Mail(request, MailPending { session: self, greeted })
+                let (coding, smtputf8) = (request.coding, request.smtputf8);
+                Action::Mail(request, MailPending { session: self, greeted, coding, smtputf8 })
             }
             Event::Recipient(request, given) => {
                 Action::Recipient(request, RecipientPending { session: self, given })
             }
-            Event::Data(given) => Action::Data(DataPending { session: self, given }),
+            Event::Data(given, chunk) => Action::Data(DataPending { session: self, given, chunk }),
             Event::Body => match &mut self.state {
-                State::Receiving(receiving) => Action::Body(Body::new(receiving)),
+                State::Receiving(receiving) => {
+                    Action::Body(Body::new(receiving, self.parameters.message_octets_max))
+                }
                 _ => Action::More,
             },
             Event::Ended(receiving) => {
-                let octets = receiving.octets();
-                let pending = EndPending { session: self, greeted: receiving.greeted, octets };
-                Action::EndOfData(receiving.message, pending)
+                let (octets, verb) = (receiving.octets(), receiving.verb());
+                let Receiving { greeted, message, .. } = receiving;
+                Action::EndOfData(message, EndPending { session: self, greeted, octets, verb })
             }
             Event::Rejected(message, flaw) => Action::Rejected(message, flaw),
             Event::Close(reason) => Action::Close(reason),
@@ -327,6 +340,23 @@ impl<D: Daemon> Session<D> {
         self.lines.reset();
     }
 
+    pub(crate) fn begin_anew(&mut self, parameters: Arc<Parameters>, state: State<D>) {
+        self.tally.record(Verb::Xclient, 220);
+        self.tally.begin_anew();
+        self.parameters = parameters;
+        self.state = state;
+    }
+
+    /// A message was accepted.
+    pub(crate) fn accepted(&mut self) {
+        self.tally.accepted();
+    }
+
+    /// `DATA` is being refused.
+    pub(crate) fn data_refused(&mut self) {
+        self.tally.blind = Some(CloseReason::BlindData);
+    }
+
     pub(crate) fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -340,10 +370,12 @@ impl<D: Daemon> core::fmt::Debug for Session<D> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let state = match &self.state {
             State::Connected => "Connected",
+            State::Vouched(_) => "Vouched",
             State::Greeted(_) => "Greeted",
             State::Authenticating(_) => "Authenticating",
             State::MailGiven(_) => "MailGiven",
             State::Receiving(_) => "Receiving",
+            State::Skipping(_) => "Skipping",
             State::Asked => "Asked",
             State::Closed(_) => "Closed",
         };

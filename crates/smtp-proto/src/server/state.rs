@@ -1,9 +1,11 @@
 //! The states of a session: each holds what is true in it and nothing else.
 
-use alloc::string::String;
+use alloc::boxed::Box;
 
+use envelope::Coding;
 use sasl::Exchange;
 
+use super::chunk::Skipping;
 use super::data::Receiving;
 use super::tally::CloseReason;
 
@@ -21,7 +23,7 @@ pub trait Daemon {
 /// How the client introduced itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
     pub(crate) extended: bool,
 }
 
@@ -57,16 +59,43 @@ pub(crate) struct MailGiven<D: Daemon> {
     pub(crate) envelope: D::Envelope,
     /// Recipients accepted so far.
     pub(crate) recipients: u32,
+    /// What `MAIL` said of the body.
+    pub(crate) coding: Coding,
+    /// Whether `MAIL` said `SMTPUTF8`.
+    pub(crate) smtputf8: bool,
 }
 
 pub(crate) enum State<D: Daemon> {
     /// Nothing was said yet, or TLS has just begun.
     Connected,
+    /// The same, but a proxy has said who has authenticated with it.
+    Vouched(D::Login),
     Greeted(Greeted<D>),
     Authenticating(Authenticating<D>),
     MailGiven(MailGiven<D>),
     Receiving(Receiving<D>),
+    Skipping(Box<Skipping<D>>),
     /// The daemon was asked and holds the state in its token.
     Asked,
     Closed(CloseReason),
+}
+
+impl<D: Daemon> State<D> {
+    /// What is left when the transaction, if there is one, is thrown away.
+    pub(crate) fn without_transaction(self) -> Self {
+        match self {
+            Self::MailGiven(given) => Self::Greeted(given.greeted),
+            Self::Receiving(receiving) => Self::Greeted(receiving.greeted),
+            state => state,
+        }
+    }
+
+    /// Who has authenticated.
+    pub(crate) fn into_login(self) -> Option<D::Login> {
+        match self.without_transaction() {
+            Self::Greeted(greeted) => greeted.login,
+            Self::Vouched(login) => Some(login),
+            _ => None,
+        }
+    }
 }

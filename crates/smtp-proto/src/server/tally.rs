@@ -19,8 +19,16 @@ pub enum CloseReason {
     /// Something came behind `STARTTLS` without waiting for the reply: a client that guesses,
     /// or a man in the middle who injects commands (RFC 3207 section 4.2).
     PipelinedStartTls,
-    /// `BDAT`, whose body must not be read as commands.
+    /// `BDAT` that is not offered, or malformed: what follows it must not be read as commands.
     Bdat,
+    /// What looks like a message came behind a `DATA` that was refused: a client that does not
+    /// read replies, and whose text must not be read as commands.
+    BlindData,
+    /// What is no command came behind an `AUTH` that was refused: most likely a password, which is
+    /// to stay with the client.
+    BlindAuth,
+    /// The session has sent as many messages as [`Parameters::mails_max`] allows.
+    Mails,
     /// A request of HTTP.
     Http,
     /// A TLS handshake where plain text is spoken.
@@ -45,6 +53,9 @@ impl CloseReason {
             Self::AuthFailures => "too-many-auth-failures",
             Self::PipelinedStartTls => "pipelined-starttls",
             Self::Bdat => "bdat",
+            Self::BlindData => "message-without-consent",
+            Self::BlindAuth => "password-without-consent",
+            Self::Mails => "too-many-messages",
             Self::Http => "http",
             Self::TlsHandshake => "tls-on-plain-port",
             Self::Overrun => "message-overrun",
@@ -59,8 +70,11 @@ impl CloseReason {
 pub(crate) struct Tally {
     pub(crate) counts: Counts,
     errors: u32,
-    auth_failures: u32,
-    idle_commands: u32,
+    auth_failures: u16,
+    idle_commands: u16,
+    /// If the last command was refused and a client that does not read replies may go on as if it
+    /// had not been: why the session then ends.
+    pub(crate) blind: Option<CloseReason>,
     /// Whether an AUTH failed and none succeeded since.
     pub(crate) failed_auth: bool,
 }
@@ -81,9 +95,8 @@ impl Tally {
         match verb {
             Verb::Auth => {
                 self.failed_auth = !granted;
-                self.auth_failures = self.auth_failures.saturating_add(u32::from(code == 535));
+                self.auth_failures = self.auth_failures.saturating_add(u16::from(code == 535));
             }
-            Verb::Data if granted => self.idle_commands = 0,
             Verb::Ehlo | Verb::Helo | Verb::Noop | Verb::Rset | Verb::Vrfy | Verb::Help => {
                 self.idle_commands = self.idle_commands.saturating_add(1);
                 if self.idle_commands > Parameters::IDLE_COMMANDS_MAX {
@@ -94,9 +107,25 @@ impl Tally {
         }
     }
 
+    /// A message was accepted.
+    pub(crate) fn accepted(&mut self) {
+        self.idle_commands = 0;
+    }
+
+    /// Forgets everything but the counts: another client speaks.
+    pub(crate) fn begin_anew(&mut self) {
+        let counts = core::mem::take(&mut self.counts);
+        *self = Self { counts, ..Self::default() };
+    }
+
+    /// Whether no further transaction may begin.
+    pub(crate) fn has_sent_all(&self, parameters: &Parameters) -> bool {
+        parameters.mails_max > 0 && self.counts.granted(Verb::Mail) >= parameters.mails_max
+    }
+
     /// The limit that is used up, if one is.
     pub(crate) fn exceeded(&self, parameters: &Parameters) -> Option<CloseReason> {
-        if self.auth_failures >= parameters.auth_failures_max {
+        if u32::from(self.auth_failures) >= parameters.auth_failures_max {
             Some(CloseReason::AuthFailures)
         } else if self.errors >= parameters.errors_max {
             Some(CloseReason::Errors)

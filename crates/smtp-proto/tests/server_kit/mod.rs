@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use std::fmt::Write as _;
+
 use address::{ForwardPath, ReversePath};
 use sasl::Credentials;
 use smtp_proto::server::{
-    Action, AuthOffer, Daemon, EndPending, LoneLf, MailPending, MailRequest, Parameters,
-    RecipientPending, Reply, Session, VerifyPending,
+    Action, AuthOffer, By, Daemon, EndPending, Extensions, LoneLf, MailPending, MailRequest,
+    Parameters, RecipientPending, RecipientRequest, Reply, Session, Submitter, VerifyPending,
+    XclientFacts, XclientPending,
 };
 
 /// The rules: `anna` logs in with `secret`; the sender's or recipient's local part decides the
@@ -34,17 +37,37 @@ pub(crate) fn parameters() -> Parameters {
         host: "mail.example.net".into(),
         message_octets_max: 1000,
         recipients_max: 3,
+        mails_max: 0,
         errors_max: 50,
         auth_failures_max: 10,
         lone_lf: LoneLf::Normalise,
         starttls: false,
         auth: AuthOffer::UnderTls,
+        extensions: Extensions::default(),
+        xclient: false,
     }
 }
+
+/// Everything that can be offered.
+pub(crate) fn all_extensions() -> Extensions {
+    Extensions {
+        smtputf8: true,
+        chunking: true,
+        dsn: true,
+        future_release: Some(3600),
+        deliver_by: Some(60),
+        require_tls: true,
+        limits: true,
+    }
+}
+
+/// When every session begins: 24 November 2026, 20:45 UTC.
+pub(crate) const BEGIN: i64 = 1_795_553_100;
 
 /// A session with its daemon and what is unread.
 pub(crate) struct Conversation {
     session: Session<Rules>,
+    parameters: Parameters,
     input: Vec<u8>,
     pub(crate) output: Vec<u8>,
     /// What the daemon was asked, one line each.
@@ -56,11 +79,12 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     pub(crate) fn open(parameters: Parameters, tls: bool) -> Self {
-        let session = Session::new(Arc::new(parameters), tls);
+        let session = Session::new(Arc::new(parameters.clone()), tls, BEGIN);
         let mut output = Vec::new();
         session.greet(&mut output);
         Self {
             session,
+            parameters,
             input: Vec::new(),
             output,
             asked: Vec::new(),
@@ -88,7 +112,7 @@ impl Conversation {
     }
 
     fn step(&mut self) -> bool {
-        let Self { session, input, output, asked, .. } = self;
+        let Self { session, parameters, input, output, asked, .. } = self;
         let step = session.next(input, output);
         input.drain(..step.consumed);
         match step.action {
@@ -110,8 +134,11 @@ impl Conversation {
                 input.clear();
             }
             Action::Mail(request, pending) => asked.push(mail(&request, pending, output)),
+            Action::Xclient(facts, pending) => {
+                asked.push(xclient(&facts, pending, parameters, output));
+            }
             Action::Recipient(request, pending) => {
-                asked.push(format!("rcpt {}", request.path));
+                asked.push(shown_recipient(&request));
                 recipient(&request.path, pending, output);
             }
             Action::Data(pending) if pending.envelope().sender.starts_with("<full@") => {
@@ -172,6 +199,7 @@ fn mail(request: &MailRequest, pending: MailPending<'_, Rules>, output: &mut Vec
 
 fn recipient(path: &ForwardPath, mut pending: RecipientPending<'_, Rules>, output: &mut Vec<u8>) {
     match path {
+        ForwardPath::Unqualified(_) => pending.refuse(&Reply::UNQUALIFIED, output),
         ForwardPath::Mailbox(mailbox) if mailbox.local() == "nobody" => {
             pending.refuse(&Reply::fixed(550, "5.1.1", "No such recipient"), output);
         }
@@ -201,10 +229,73 @@ fn end_of_data(
 
 fn shown(request: &MailRequest) -> String {
     let size = request.size.map(|size| format!(" size={size}")).unwrap_or_default();
-    format!("{}{size} {:?}", request.sender, request.body)
+    let mut text = format!("{}{size} {:?}", request.sender, request.coding);
+    let mut add = |wish: std::fmt::Arguments<'_>| write!(text, " {wish}").unwrap();
+    if request.smtputf8 {
+        add(format_args!("smtputf8"));
+    }
+    match &request.submitter {
+        None => {}
+        Some(Submitter::Unknown) => add(format_args!("auth=<>")),
+        Some(Submitter::Mailbox(mailbox)) => add(format_args!("auth={mailbox}")),
+    }
+    if let Some(ret) = request.ret {
+        add(format_args!("ret={}", ret.keyword()));
+    }
+    if let Some(envid) = &request.envid {
+        add(format_args!("envid={:?}", envid.as_str()));
+    }
+    if let Some(hold) = request.hold {
+        add(format_args!("{hold:?}"));
+    }
+    if let Some(By { seconds, mode, trace }) = request.by {
+        add(format_args!("by={seconds}{}{}", mode.letter(), if trace { "T" } else { "" }));
+    }
+    if request.require_tls {
+        add(format_args!("requiretls"));
+    }
+    text
+}
+
+fn shown_recipient(request: &RecipientRequest) -> String {
+    let mut text = format!("rcpt {}", request.path);
+    if request.notify.is_said() {
+        write!(text, " notify={}", request.notify).unwrap();
+    }
+    if let Some(original) = &request.original {
+        write!(text, " orcpt={} {}", original.kind(), original.address()).unwrap();
+    }
+    text
+}
+
+/// The proxy's word is taken, unless it speaks for `192.0.2.66`.
+fn xclient(
+    facts: &XclientFacts,
+    pending: XclientPending<'_, Rules>,
+    parameters: &Parameters,
+    output: &mut Vec<u8>,
+) -> String {
+    let asked = format!(
+        "xclient {:?} {:?} {:?}",
+        facts.address.known(),
+        facts.helo.known(),
+        facts.login.known()
+    );
+    let parameters = Arc::new(parameters.clone());
+    match (facts.address.known(), facts.login.known()) {
+        (Some(address), _) if address.to_string() == "192.0.2.66" => {
+            pending.refuse(&Reply::fixed(550, "5.7.1", "Not from there"), output);
+        }
+        (_, Some(login)) => pending.accept_login(parameters, login.to_string(), output),
+        _ => pending.accept(parameters, output),
+    }
+    asked
 }
 
 fn refusal_of_sender(sender: &ReversePath) -> Option<Reply> {
+    if matches!(sender, ReversePath::Unqualified(_)) {
+        return Some(Reply::UNQUALIFIED_SENDER);
+    }
     match sender.mailbox()?.local() {
         "stranger" => Some(Reply::new(
             530,

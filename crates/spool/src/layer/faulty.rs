@@ -9,17 +9,54 @@ use std::sync::{Mutex, MutexGuard};
 
 use rustix::io::Errno;
 
-use super::{Disk, Layer};
+use super::{Allocation, Disk, Free, Layer};
 
 /// Something done to the disk. Files are known by inode, paths relative to the spool.
 #[derive(Clone, Debug)]
 enum Done {
-    Create { file: u64, path: PathBuf },
-    Write { file: u64, at: u64, octets: Vec<u8> },
-    Sync { file: u64 },
-    SyncDirectory { path: PathBuf },
-    Rename { from: PathBuf, to: PathBuf },
-    Remove { path: PathBuf },
+    Create {
+        file: u64,
+        path: PathBuf,
+    },
+    Allocate {
+        file: u64,
+        size: u64,
+    },
+    Write {
+        file: u64,
+        at: u64,
+        octets: Vec<u8>,
+    },
+    Sync {
+        file: u64,
+    },
+    /// It failed: what it was to flush is on the medium or lost, and no later flush tells.
+    LostSync {
+        file: u64,
+    },
+    SyncDirectory {
+        path: PathBuf,
+    },
+    LostSyncDirectory {
+        path: PathBuf,
+    },
+    Rename {
+        file: u64,
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// With this error; of a write, half is done.
+    Error(Errno),
+    /// A write does half of it and says so; other calls do not fail.
+    Short,
 }
 
 /// Which calls fail.
@@ -29,7 +66,17 @@ pub(crate) struct Fault {
     pub(crate) at: usize,
     /// Whether all later ones fail too.
     pub(crate) lasting: bool,
-    pub(crate) errno: Errno,
+    pub(crate) how: How,
+}
+
+impl Fault {
+    pub(crate) fn once(at: usize, errno: Errno) -> Self {
+        Self { at, lasting: false, how: How::Error(errno) }
+    }
+
+    pub(crate) fn lasting(at: usize, errno: Errno) -> Self {
+        Self { at, lasting: true, how: How::Error(errno) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +84,10 @@ struct State {
     calls: usize,
     failed: usize,
     fault: Option<Fault>,
+    /// Free octets and inodes that the file system claims to have.
+    free: Option<Free>,
+    /// What was there before the journal begins.
+    base: Vec<(PathBuf, u64, Vec<u8>)>,
     journal: Vec<Done>,
 }
 
@@ -50,6 +101,28 @@ pub(crate) struct Faulty {
 impl Faulty {
     pub(crate) fn new(root: &Path) -> Self {
         Self { root: root.to_path_buf(), state: Mutex::default() }
+    }
+
+    /// A disk on which there is a spool already.
+    pub(crate) fn with_content(root: &Path) -> Self {
+        let new = Self::new(root);
+        let mut base = Vec::new();
+        for directory in [root.to_path_buf(), root.join(crate::shared::BIG)] {
+            for file in fs::read_dir(directory).unwrap() {
+                let path = file.unwrap().path();
+                if path.is_file() {
+                    let inode = inode(&File::open(&path).unwrap());
+                    base.push((new.relative(&path), inode, fs::read(&path).unwrap()));
+                }
+            }
+        }
+        new.lock().base = base;
+        new
+    }
+
+    /// From now on the file system claims to have this much room.
+    pub(crate) fn pretend(&self, free: Free) {
+        self.lock().free = Some(free);
     }
 
     /// From now on this fails; numbers count from the layer's first call.
@@ -84,16 +157,20 @@ impl Faulty {
         self.state.lock().unwrap()
     }
 
-    /// Counts a call; fails if it is its turn.
-    fn count(&self) -> io::Result<()> {
+    /// Counts a call; says how it fails if it is its turn.
+    fn turn(&self) -> Option<How> {
         let mut state = self.lock();
         let call = state.calls;
         state.calls += 1;
-        match state.fault {
-            Some(f) if call == f.at || (f.lasting && call > f.at) => {
-                state.failed += 1;
-                Err(f.errno.into())
-            }
+        let fault = state.fault.filter(|f| call == f.at || (f.lasting && call > f.at))?;
+        state.failed += 1;
+        Some(fault.how)
+    }
+
+    /// Counts a call that is no write; fails if it is its turn.
+    fn count(&self) -> io::Result<()> {
+        match self.turn() {
+            Some(How::Error(errno)) => Err(errno.into()),
             _ => Ok(()),
         }
     }
@@ -118,22 +195,35 @@ impl Faulty {
         let state = self.lock();
         let mut files: HashMap<u64, Content> = HashMap::new();
         let mut names: BTreeMap<PathBuf, u64> = BTreeMap::new();
+        for (path, file, octets) in &state.base {
+            names.insert(path.clone(), *file);
+            files.insert(*file, Content { octets: octets.clone(), loose: Vec::new() });
+        }
         let mut pending: Vec<&Done> = Vec::new();
         for done in &state.journal[..entries] {
             match done {
                 Done::Create { file, .. } => {
+                    // An inode may come again.
                     files.insert(*file, Content::default());
                     pending.push(done);
                 }
                 Done::Rename { .. } | Done::Remove { .. } => pending.push(done),
+                Done::Allocate { file, size } => {
+                    // Zeros or nothing: a write of no octets at the end says as much.
+                    files.get_mut(file).unwrap().loose.push((*size, &[]));
+                }
                 Done::Write { file, at, octets } => {
                     files.get_mut(file).unwrap().loose.push((*at, octets));
                 }
                 Done::Sync { file } => files.get_mut(file).unwrap().settle(&mut || true),
-                Done::SyncDirectory { path } => {
+                Done::LostSync { file } => files.get_mut(file).unwrap().settle(keep),
+                Done::SyncDirectory { path } | Done::LostSyncDirectory { path } => {
+                    let lost = matches!(done, Done::LostSyncDirectory { .. });
                     let (now, later): (Vec<_>, Vec<_>) =
                         pending.into_iter().partition(|done| directory_of(done) == path);
-                    now.into_iter().for_each(|done| rename(&mut names, done));
+                    now.into_iter()
+                        .take_while(|_| !lost || keep())
+                        .for_each(|done| rename(&mut names, done));
                     pending = later;
                 }
             }
@@ -170,10 +260,9 @@ fn rename(names: &mut BTreeMap<PathBuf, u64>, done: &Done) {
         Done::Remove { path } => {
             names.remove(path);
         }
-        Done::Rename { from, to } => {
-            if let Some(file) = names.remove(from) {
-                names.insert(to.clone(), file);
-            }
+        Done::Rename { file, from, to } => {
+            names.remove(from);
+            names.insert(to.clone(), *file);
         }
         _ => unreachable!("{done:?}"),
     }
@@ -192,6 +281,9 @@ impl Content<'_> {
         for (at, octets) in std::mem::take(&mut self.loose) {
             let mut at = usize::try_from(at).unwrap();
             let mut rest = octets;
+            if rest.is_empty() && keep() {
+                self.octets.resize(self.octets.len().max(at), 0);
+            }
             while !rest.is_empty() {
                 let (now, later) = rest.split_at(rest.len().min(512 - at % 512));
                 if keep() {
@@ -218,36 +310,53 @@ impl Layer for Faulty {
         Ok(file)
     }
 
+    fn allocate(&self, file: &File, size: u64) -> io::Result<Allocation> {
+        self.count()?;
+        file.set_len(size)?;
+        self.note(Done::Allocate { file: inode(file), size });
+        Ok(Allocation::Reserved)
+    }
+
     /// A write that fails has written some of it.
     fn write_at(&self, file: &File, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let turn = self.count();
+        let turn = self.turn();
         let mut octets: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
-        if turn.is_err() {
-            octets.truncate(octets.len() / 2);
+        if turn.is_some() {
+            octets.truncate(octets.len().div_ceil(2));
         }
         Disk.write_at(file, &[IoSlice::new(&octets)], offset)?;
         let written = octets.len();
         self.note(Done::Write { file: inode(file), at: offset, octets });
-        turn.map(|()| written)
+        match turn {
+            Some(How::Error(errno)) => Err(errno.into()),
+            _ => Ok(written),
+        }
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        self.count()?;
+        self.count().inspect_err(|_| self.note(Done::LostSync { file: inode(file) }))?;
         // Nothing here depends on the machine's own medium.
         self.note(Done::Sync { file: inode(file) });
         Ok(())
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        self.count()?;
-        self.note(Done::SyncDirectory { path: self.relative(path) });
+        let path = self.relative(path);
+        self.count().inspect_err(|_| self.note(Done::LostSyncDirectory { path: path.clone() }))?;
+        self.note(Done::SyncDirectory { path });
         Ok(())
+    }
+
+    fn free(&self, path: &Path) -> io::Result<Free> {
+        let pretended = self.lock().free;
+        pretended.map_or_else(|| Disk.free(path), Ok)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.count()?;
+        let file = inode(&File::open(from)?);
         Disk.rename(from, to)?;
-        self.note(Done::Rename { from: self.relative(from), to: self.relative(to) });
+        self.note(Done::Rename { file, from: self.relative(from), to: self.relative(to) });
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::record::{HEADER, Header};
 use crate::recovery::{Recovered, recover};
 use crate::salvage::Salvage;
 use crate::scan::scan;
-use crate::segment::{FIRST_RECORD, Segment, encode_header};
+use crate::segment::{FIRST_RECORD, Opened, Segment, encode_header};
 use crate::{QueueId, Spool};
 
 /// Octets of the segments here.
@@ -57,7 +57,7 @@ impl Sample {
         spool.close().await;
         let path = directory.join("00000001.seg");
         let mut octets = fs::read(&path).unwrap();
-        let segment = Segment::open(&path, 1).unwrap().unwrap();
+        let segment = open_segment(&path);
         // A smaller segment than the least that may be configured: it is read thousands of
         // times.
         octets.truncate(SMALL);
@@ -66,7 +66,7 @@ impl Sample {
             octets[copy..copy + 32].copy_from_slice(&header);
         }
         fs::write(&path, &octets).unwrap();
-        let segment = Segment::open(&path, 1).unwrap().unwrap();
+        let segment = open_segment(&path);
         let mut places = Vec::new();
         scan(&segment, u64::MAX, |found| {
             places.push(Place {
@@ -101,6 +101,13 @@ impl Sample {
 
     fn expected(&self, keep: impl Fn(&Place) -> bool) -> BTreeSet<QueueId> {
         self.places.iter().filter(|p| keep(p)).filter_map(|p| p.id).collect()
+    }
+}
+
+fn open_segment(path: &Path) -> Segment {
+    match Segment::open(path, 1, false).unwrap().unwrap() {
+        Opened::Segment(segment) => segment,
+        Opened::Retired => panic!("it is in use"),
     }
 }
 
@@ -216,6 +223,7 @@ fn a_message_that_contains_another_spools_log_is_only_a_message() {
             body: foreign.octets[..60_000].to_vec().into(),
             smtputf8: false,
             eight_bit: true,
+            require_tls: false,
             at: start(),
         };
         spool.notify(report).await.unwrap();

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 
-use crate::message::{self, Message, Summary, timestamp};
+use crate::message::{self, Message, Summary, milliseconds, timestamp};
 use crate::note::{Cut, Finished, Seal};
 use crate::progress::{Progress, State, set_held};
 use crate::record::{HEADER, Header, Kind, span};
@@ -88,9 +88,11 @@ prop_compose! {
         received in -1_000_000_000_000_i64..10_000_000_000_000,
         sender in proptest::option::of(mailboxes()),
         recipients in proptest::collection::vec(recipients(), 1..20),
-        origin in origins(),
+        origin in origins(), reason in proptest::option::of(".{0,30}"),
     ) -> Message {
-        let summary = Summary { id: QueueId::from_u64(id), octets, received, crc, external };
+        let (id, not_before) = (QueueId::from_u64(id), wishes.hold_until.map(milliseconds));
+        let review = reason.is_some();
+        let summary = Summary { id, octets, received, crc, external, review, not_before };
         let envelope = Envelope {
             sender: sender.map_or(ReversePath::Null, ReversePath::Mailbox),
             recipients,
@@ -99,7 +101,7 @@ prop_compose! {
             wishes,
             received_at: timestamp(received),
         };
-        Message { summary, envelope, origin }
+        Message { summary, envelope, origin, review: reason.map(Into::into) }
     }
 }
 
@@ -107,12 +109,15 @@ fn progress() -> impl Strategy<Value = Progress> {
     let states = [RecipientState::Pending, RecipientState::Done, RecipientState::Failed];
     let state = prop::sample::select(states.to_vec());
     let reply = proptest::option::of("(450|550) .{1,20}");
-    (state, any::<u32>(), any::<i64>(), reply).prop_map(|(state, attempts, due, reply)| Progress {
-        state,
-        attempts,
-        due,
-        reply: reply.map(Into::into),
-    })
+    (state, any::<u32>(), any::<i64>(), reply, any::<bool>()).prop_map(
+        |(state, attempts, due, reply, delay_reported)| Progress {
+            state,
+            attempts,
+            due,
+            reply: reply.map(Into::into),
+            delay_reported,
+        },
+    )
 }
 
 prop_compose! {
@@ -126,7 +131,8 @@ prop_compose! {
 proptest! {
     #[test]
     fn messages_round_trip(message in messages()) {
-        let payload = message::encode(&message.summary, &message.envelope, &message.origin);
+        let Message { summary, envelope, origin, review } = &message;
+        let payload = message::encode(summary, envelope, origin, review.as_deref());
         prop_assert_eq!(message::decode_summary(&payload), Ok(message.summary));
         prop_assert_eq!(message::decode(&payload), Ok(message.clone()));
         for length in 0..payload.len() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::QueueId;
 use crate::layer::Disk;
+use crate::names::Names;
 use crate::queue::{Entry, Marks, Queue};
 use crate::segment::Segment;
 use crate::segments::Location;
@@ -21,7 +22,9 @@ fn resident() -> u64 {
 
 fn fill() -> u64 {
     let directory = tempfile::tempdir().unwrap();
-    let segment = Segment::create(&Disk, directory.path(), 1, 1 << 20).unwrap();
+    let (segment, _) =
+        Segment::create(&Disk, &Names::new(directory.path()), directory.path(), 1, 1 << 20)
+            .unwrap();
     let before = resident();
     let mut queue = Queue::default();
     queue.segments.add(Arc::new(segment), true);

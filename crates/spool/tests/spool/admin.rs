@@ -15,7 +15,7 @@ async fn the_listing_shows_what_an_administrator_asks_for() {
     let job = spool.claim(start(), 1).await.remove(0);
     assert_eq!(job.id(), first);
     let until = start() + SignedDuration::from_mins(5);
-    let deferred = Outcome::Deferred { until, reply: "450 busy".into() };
+    let deferred = Outcome::Deferred { until, reply: "450 busy".into(), delay_reported: false };
     spool.settle(job, vec![(0, Outcome::Done), (1, deferred)]).await.unwrap();
     let all = spool.list(Filter::default()).await;
     assert_eq!(all.len(), 2);
@@ -107,7 +107,11 @@ async fn retry_and_flush_hurry_every_pending_recipient() {
     }
     for job in spool.claim(start(), 10).await {
         let until = |hours| start() + SignedDuration::from_hours(hours);
-        let later = |hours| Outcome::Deferred { until: until(hours), reply: "4".into() };
+        let later = |hours| Outcome::Deferred {
+            until: until(hours),
+            reply: "4".into(),
+            delay_reported: false,
+        };
         spool.settle(job, vec![(0, later(1)), (1, later(2))]).await.unwrap();
     }
     spool.retry(ids[1]).unwrap();
@@ -122,7 +126,8 @@ async fn retry_and_flush_hurry_every_pending_recipient() {
     let later = start() + SignedDuration::from_hours(3);
     for job in jobs {
         let until = |n| later + SignedDuration::from_hours(n);
-        let outcome = |n| Outcome::Deferred { until: until(n), reply: "4".into() };
+        let outcome =
+            |n| Outcome::Deferred { until: until(n), reply: "4".into(), delay_reported: false };
         spool.settle(job, vec![(0, outcome(0)), (1, outcome(1))]).await.unwrap();
     }
     let jobs = spool.claim(later, 10).await;
@@ -143,7 +148,10 @@ async fn a_deleted_message_stays_deleted_and_unknown_ones_are_named() {
     assert_eq!(spool.retry(id), Err(AdminError::NotFound(id)));
     // The delivery that was under way comes back too late to matter.
     let reply = "450".into();
-    spool.settle(job, vec![(0, Outcome::Deferred { until: start(), reply })]).await.unwrap();
+    spool
+        .settle(job, vec![(0, Outcome::Deferred { until: start(), reply, delay_reported: false })])
+        .await
+        .unwrap();
     assert_eq!(spool.stats().queued, 0);
     assert!(spool.list(Filter::default()).await.is_empty());
     let unknown = QueueId::from_u64(1);

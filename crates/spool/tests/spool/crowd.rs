@@ -69,7 +69,11 @@ async fn deliveries_and_administrators_on_the_same_messages_agree_with_the_disk(
             for round in 0..60_usize {
                 for job in spool.claim(start() + SignedDuration::from_hours(1), 16).await {
                     let until = start();
-                    let defer = Outcome::Deferred { until, reply: format!("4 {round}").into() };
+                    let defer = Outcome::Deferred {
+                        until,
+                        reply: format!("4 {round}").into(),
+                        delay_reported: false,
+                    };
                     let number = job.remaining().len();
                     match round % 4 {
                         0 => drop(job),

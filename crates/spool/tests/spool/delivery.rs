@@ -19,9 +19,23 @@ async fn each_recipient_has_its_own_fate_across_restarts() {
         (start() + SignedDuration::from_mins(5), start() + SignedDuration::from_mins(9));
     let outcomes = vec![
         (0, Outcome::Done),
-        (1, Outcome::Deferred { until: later, reply: "450 4.2.0 greylisted".into() }),
+        (
+            1,
+            Outcome::Deferred {
+                until: later,
+                reply: "450 4.2.0 greylisted".into(),
+                delay_reported: false,
+            },
+        ),
         (2, Outcome::Failed { reply: "550 5.1.1 no such user".into() }),
-        (3, Outcome::Deferred { until: soon, reply: "450 4.2.0 greylisted".into() }),
+        (
+            3,
+            Outcome::Deferred {
+                until: soon,
+                reply: "450 4.2.0 greylisted".into(),
+                delay_reported: false,
+            },
+        ),
     ];
     spool.settle(job, outcomes).await.unwrap();
     for restart in [false, true] {
@@ -35,7 +49,10 @@ async fn each_recipient_has_its_own_fate_across_restarts() {
         assert_eq!(job.id(), id);
         assert_eq!(job.envelope().recipients.len(), 4);
         let reply = Some("450 4.2.0 greylisted".into());
-        assert_eq!(job.remaining(), [Remaining { index: 3, attempts: 1, last_reply: reply }]);
+        assert_eq!(
+            job.remaining(),
+            [Remaining { index: 3, attempts: 1, last_reply: reply, delay_reported: false }]
+        );
         assert_eq!(read(&job).await, text(7, 30_000));
     }
     let job = claim_one(&spool, soon).await;
@@ -74,7 +91,7 @@ async fn a_recipient_without_an_outcome_stays_due() {
     let job = claim_one(&spool, start()).await;
     spool.settle(job, vec![(1, Outcome::Done), (9, Outcome::Done)]).await.unwrap();
     let job = claim_one(&spool, start()).await;
-    let expected = [Remaining { index: 0, attempts: 0, last_reply: None }];
+    let expected = [Remaining { index: 0, attempts: 0, last_reply: None, delay_reported: false }];
     assert_eq!(job.remaining(), expected);
 }
 
@@ -90,7 +107,10 @@ async fn the_longest_due_comes_first_and_no_more_than_asked_for() {
     for (minutes, job) in [9, 3, 7, 1, 5].into_iter().zip(spool.claim(start(), 5).await) {
         let until = start() + SignedDuration::from_mins(minutes);
         let reply = "451 later".into();
-        spool.settle(job, vec![(0, Outcome::Deferred { until, reply })]).await.unwrap();
+        spool
+            .settle(job, vec![(0, Outcome::Deferred { until, reply, delay_reported: false })])
+            .await
+            .unwrap();
     }
     let jobs = spool.claim(start() + SignedDuration::from_mins(60), 3).await;
     let order: Vec<_> = jobs.iter().map(|job| job.id()).collect();
@@ -120,7 +140,13 @@ async fn due_wakes_for_new_mail_for_time_and_for_a_dropped_job() {
     let job = claim_one(&spool, start()).await;
 
     let until = start() + SignedDuration::from_secs(90);
-    spool.settle(job, vec![(0, Outcome::Deferred { until, reply: "x".into() })]).await.unwrap();
+    spool
+        .settle(
+            job,
+            vec![(0, Outcome::Deferred { until, reply: "x".into(), delay_reported: false })],
+        )
+        .await
+        .unwrap();
     assert!(tokio::time::timeout(soon, spool.due()).await.is_err(), "it is not time yet");
     clock.advance(Duration::from_secs(90));
     tokio::time::timeout(Duration::from_secs(3), spool.due()).await.unwrap();
@@ -137,8 +163,11 @@ async fn replies_are_kept_short_and_survive_ten_thousand_of_them() {
     spool.intake(&permit, crowd, spool.draft().unwrap()).await.unwrap();
     let job = claim_one(&spool, start()).await;
     let until = start() + SignedDuration::from_mins(5);
-    let defer =
-        |n: usize| Outcome::Deferred { until, reply: format!("{n} ü{}", "é".repeat(900)).into() };
+    let defer = |n: usize| Outcome::Deferred {
+        until,
+        reply: format!("{n} ü{}", "é".repeat(900)).into(),
+        delay_reported: false,
+    };
     spool.settle(job, (0..spool::RECIPIENTS_MAX).map(|n| (n, defer(n))).collect()).await.unwrap();
     spool.close().await;
     let spool = open(&config(directory.path()), &clock);

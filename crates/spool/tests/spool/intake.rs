@@ -115,6 +115,7 @@ async fn a_report_has_the_null_sender_and_passes_the_floor_of_space() {
         body: Bytes::from_static(b"Subject: Undelivered\r\n\r\n\xc3\xa4\r\n"),
         smtputf8: false,
         eight_bit: true,
+        require_tls: false,
         at: start(),
     };
     spool.notify(report).await.unwrap();

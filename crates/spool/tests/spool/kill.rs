@@ -59,7 +59,8 @@ fn child(directory: &Path) {
             for job in spool.claim(now, 8).await {
                 let (id, number) = (job.id(), job.id().as_u64());
                 let until = now + SignedDuration::from_hours(if number % 2 == 0 { 1 } else { -1 });
-                let defer = Outcome::Deferred { until, reply: "450 again".into() };
+                let defer =
+                    Outcome::Deferred { until, reply: "450 again".into(), delay_reported: false };
                 match number % 5 {
                     0 => {
                         spool.settle(job, vec![(0, Outcome::Done), (1, defer)]).await.unwrap();

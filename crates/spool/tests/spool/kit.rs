@@ -21,6 +21,7 @@ pub(crate) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 pub(crate) fn config(directory: &Path) -> SpoolConfig {
     SpoolConfig {
         segment_size: Size::mib(1),
+        reserve: Size(0),
         inline_max: Size::kib(64),
         free_space_min: Size(0),
         free_inodes_min: 0,

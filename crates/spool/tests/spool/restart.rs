@@ -103,7 +103,11 @@ async fn survivors_holds_and_retries_are_copied_out_of_sparse_segments() {
             deliver(&spool, job).await;
             continue;
         }
-        let deferred = Outcome::Deferred { until: later, reply: format!("450 {seed}").into() };
+        let deferred = Outcome::Deferred {
+            until: later,
+            reply: format!("450 {seed}").into(),
+            delay_reported: false,
+        };
         spool.settle(job, vec![(0, Outcome::Done), (1, deferred)]).await.unwrap();
         if seed % 2 == 0 {
             spool.hold(id).await.unwrap();

@@ -1,5 +1,8 @@
 //! Tests of the section.
 
+use std::net::SocketAddr;
+
+use super::listen::smtp_auth_alone;
 use super::*;
 
 fn listen(name: &str, port: u16) -> SubmissionListen {
@@ -11,6 +14,10 @@ fn listen(name: &str, port: u16) -> SubmissionListen {
         authorities: smtp_auth_alone(),
         receives_local_mail: false,
         lone_lf: LoneLfRule::Normalise,
+        filters: Vec::new(),
+        message_size_max: None,
+        recipients_max: None,
+        xclient_login: false,
     }
 }
 
@@ -109,4 +116,54 @@ fn a_section_is_read_as_documented() {
     let unknown = text.replace("lone_lf", "bare_lf");
     let error = toml::from_str::<SubmissionConfig>(&unknown).unwrap_err().to_string();
     assert!(error.contains("bare_lf") && error.contains("lone_lf"), "{error}");
+}
+
+#[test]
+fn a_listeners_own_limits_are_within_those_of_all() {
+    let own = |change: fn(&mut SubmissionListen)| {
+        let mut config =
+            SubmissionConfig { listen: vec![listen("legacy", 25)], ..Default::default() };
+        change(&mut config.listen[0]);
+        config.check().map_err(|error| error.to_string())
+    };
+    own(|l| (l.recipients_max, l.message_size_max) = (Some(1), Some(Size::kib(64)))).unwrap();
+    own(|l| (l.recipients_max, l.message_size_max) = (Some(1000), Some(Size::mib(50)))).unwrap();
+    for (change, words) in [
+        ((|l| l.recipients_max = Some(0)) as fn(&mut SubmissionListen), "listen[0].recipients_max"),
+        (|l| l.recipients_max = Some(1001), "1 to submission.recipients_max, which is 1000"),
+        (|l| l.message_size_max = Some(Size(1)), "listen[0].message_size_max"),
+        (|l| l.message_size_max = Some(Size::mib(51)), "which is \"50MiB\""),
+        (|l| l.filters = vec!["a".into(), "a".into()], "listen[0].filters: a filter stands twice"),
+        (|l| l.xclient_login = true, "submission.protocol.xclient_networks is empty"),
+    ] {
+        let error = own(change).unwrap_err();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+#[test]
+fn what_is_spoken_can_be_obeyed() {
+    let of = |change: fn(&mut ProtocolConfig)| {
+        let mut config = SubmissionConfig::default();
+        change(&mut config.protocol);
+        config.check().map_err(|error| error.to_string())
+    };
+    assert_eq!(ProtocolConfig::default().future_release(), Some(7 * 24 * 60 * 60));
+    of(|p| p.future_release_max = Duration::ZERO).unwrap();
+    of(|p| p.refusal_note = "Help: https://help.example.net/?q=a b".into()).unwrap();
+    for (change, words) in [
+        (
+            (|p| p.future_release_max = Duration::from_millis(1500)) as fn(&mut ProtocolConfig),
+            "submission.protocol.future_release_max",
+        ),
+        (|p| p.future_release_max = Duration::from_secs(367 * 24 * 60 * 60), "\"0s\" to \"366d\""),
+        (|p| p.mails_per_session_max = 0, "submission.protocol.mails_per_session_max: 0"),
+        (|p| p.refusal_note = "caf\u{e9}".into(), "printable ASCII"),
+        (|p| p.refusal_note = "a\r\n250 ok".into(), "printable ASCII"),
+        (|p| p.refusal_note = "x".repeat(201), "at most 200"),
+        (|p| p.xclient_networks = vec!["0.0.0.0/0".parse().unwrap()], "is everybody"),
+    ] {
+        let error = of(change).unwrap_err();
+        assert!(error.contains(words), "{words}: {error}");
+    }
 }

@@ -26,15 +26,27 @@ impl Client {
 
     /// Agrees on TLS, as after STARTTLS or on port 465.
     pub(crate) async fn start_tls(&mut self, certificate: &[u8]) {
+        self.try_tls(certificate, &[]).await.unwrap();
+    }
+
+    /// The same, naming protocols (ALPN).
+    pub(crate) async fn try_tls(
+        &mut self,
+        certificate: &[u8],
+        protocols: &[&str],
+    ) -> std::io::Result<()> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(certificate.to_vec())).unwrap();
-        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let mut config =
+            ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         let name = ServerName::try_from("mail.example.net").unwrap();
         let connector = TlsConnector::from(Arc::new(config));
         let plain = self.stream.take().unwrap();
-        let tls = connector.connect(name, plain).await.unwrap();
+        let tls = connector.connect(name, plain).await?;
         self.stream = Some(Box::new(tls));
         assert!(self.read.is_empty(), "the server spoke before the handshake");
+        Ok(())
     }
 
     pub(crate) async fn send(&mut self, octets: impl AsRef<[u8]>) {

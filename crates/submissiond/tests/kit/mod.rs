@@ -4,6 +4,7 @@ pub(crate) mod client;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +24,30 @@ pub(crate) use client::Client;
 /// What the daemon is to be.
 pub(crate) struct Plan {
     pub(crate) config: String,
+    /// `[limits]` and `[filter]`, if anybody is asked beside the authorities.
+    pub(crate) checks: Option<Checks>,
     pub(crate) spool: Box<dyn FnOnce(&mut SpoolConfig)>,
+    /// What is written into headers, and who signs.
+    pub(crate) header: submissiond::HeaderOptions,
+    pub(crate) signer: Option<dkim::Signer>,
+}
+
+/// Those who are asked beside the authorities.
+pub(crate) struct Checks {
+    pub(crate) limits: &'static str,
+    pub(crate) filter: String,
+}
+
+impl Plan {
+    pub(crate) fn new(config: impl Into<String>) -> Self {
+        Self {
+            config: config.into(),
+            checks: None,
+            spool: Box::new(|_| {}),
+            header: submissiond::HeaderOptions::default(),
+            signer: None,
+        }
+    }
 }
 
 /// One listener, without TLS, with SMTP AUTH and the steered authority.
@@ -61,11 +85,12 @@ pub(crate) const SUBMISSION: &str = r#"
 pub(crate) struct Daemon {
     pub(crate) addresses: HashMap<String, SocketAddr>,
     pub(crate) spool: Spool,
+    pub(crate) limits: Option<limits::Limits>,
     pub(crate) steered: Arc<Steered>,
     pub(crate) trigger: DrainTrigger,
     pub(crate) observer: Observer,
     pub(crate) certificate: Vec<u8>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// A message that lies in the spool.
@@ -87,7 +112,7 @@ impl Queued {
 }
 
 pub(crate) async fn start(listeners: &str) -> Daemon {
-    start_plan(Plan { config: listeners.to_owned(), spool: Box::new(|_| {}) }).await
+    start_plan(Plan::new(listeners)).await
 }
 
 pub(crate) async fn start_plan(plan: Plan) -> Daemon {
@@ -105,8 +130,19 @@ pub(crate) async fn start_plan(plan: Plan) -> Daemon {
     let wants_tls = config.listen.iter().any(|listen| listen.tls != TlsMode::None);
     let (tls, certificate) = if wants_tls { self_signed(&directory) } else { (None, Vec::new()) };
     let accounts = accounts();
+    let (mut limits, mut filters) = (None, filter::FilterConfig::default());
+    if let Some(checks) = plan.checks {
+        let config = toml::from_str(checks.limits).unwrap();
+        let at = directory.path().join("limits");
+        limits = Some(limits::Limits::open(&config, &at, clock.clone()).unwrap());
+        filters = toml::from_str(&checks.filter).unwrap();
+    }
     let steered = Arc::new(Steered::new(Arc::new(account("anna", &["anna@example.net"]))));
     let means = Means {
+        limits: limits.clone(),
+        filters: filter::Filters::new(&filters).unwrap(),
+        signer: plan.signer,
+        header: plan.header,
         hostname: "mail.example.net".into(),
         authenticator: accounts,
         spool: spool.clone(),
@@ -125,12 +161,16 @@ pub(crate) async fn start_plan(plan: Plan) -> Daemon {
     let observer = daemon.observer();
     let (trigger, drain) = Drain::new();
     tokio::spawn(async move { daemon.serve(drain).await.unwrap() });
-    Daemon { addresses, spool, steered, trigger, observer, certificate, _directory: directory }
+    Daemon { addresses, spool, limits, steered, trigger, observer, certificate, directory }
 }
 
 impl Daemon {
     pub(crate) async fn client(&self, listener: &str) -> Client {
         Client::connect(self.addresses[listener]).await
+    }
+
+    pub(crate) fn spool_directory(&self) -> PathBuf {
+        self.directory.path().join("spool")
     }
 
     /// A client that has said EHLO on the legacy listener.
@@ -165,6 +205,17 @@ impl Daemon {
     }
 }
 
+/// Waits until `done` says so.
+pub(crate) async fn eventually(done: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain");
+}
+
 /// `anna`, `secret`.
 pub(crate) const ANNAS_PASSWORD: &str = "AUTH PLAIN AGFubmFAZXhhbXBsZS5uZXQAc2VjcmV0";
 /// `anna`, `wrong`.
@@ -187,7 +238,11 @@ fn accounts() -> Authenticator {
         account("post", &["postmaster@mail.example.net"]),
     ];
     let config = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
-    Authenticator::new(&config, Directory::from_accounts(accounts, None).unwrap()).unwrap()
+    Authenticator::new(
+        &config,
+        Directory::from_accounts(accounts, Some("example.net".parse().unwrap())).unwrap(),
+    )
+    .unwrap()
 }
 
 fn self_signed(directory: &TempDir) -> (Option<Tls>, Vec<u8>) {

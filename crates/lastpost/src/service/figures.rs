@@ -1,0 +1,143 @@
+//! The figures of every room, for the status page and for metrics.
+
+use auth::Authenticator;
+use pop3d::Pop3d;
+use relay::RelayStats;
+use spool::Spool;
+
+use crate::control::Figure;
+
+fn counter(name: &str, help: &'static str, value: u64) -> Figure {
+    Figure::counter(name, help, value)
+}
+
+fn gauge(name: &str, help: &'static str, value: u64) -> Figure {
+    Figure::gauge(name, help, value)
+}
+
+/// Passwords and hashes.
+pub(super) fn of_auth(authenticator: &Authenticator) -> Vec<Figure> {
+    let auth = authenticator.statistics();
+    vec![
+        counter("auth.attempts", "Logins tried", auth.attempts),
+        counter("auth.succeeded", "Logins that succeeded", auth.succeeded),
+        counter("auth.cached", "Logins that the cache of passwords answered", auth.cached),
+        counter("auth.unknown", "Logins of nobody", auth.unknown),
+        counter("auth.disabled", "Logins of disabled accounts", auth.disabled),
+        counter("auth.wrong", "Wrong passwords of accounts", auth.wrong),
+        counter("auth.busy", "Logins put off because too many waited", auth.busy),
+        counter("auth.hashes", "Hashes computed", auth.hashes),
+        counter("auth.delayed", "Answers held back after failures", auth.delayed),
+        gauge("auth.waiting", "Logins that wait for a hash", auth.waiting),
+    ]
+}
+
+/// The POP3 daemon.
+pub(super) fn of_pop3(pop3: &Pop3d) -> Vec<Figure> {
+    let pop3d = pop3.statistics();
+    let sessions = pop3.gate().counts().sessions as u64;
+    vec![
+        gauge("pop3.sessions", "Sessions that are open", sessions),
+        counter("pop3.logins", "Logins that reached their maildrop", pop3d.logins),
+        counter("pop3.in_use", "Logins that found the maildrop in use", pop3d.in_use),
+        counter("pop3.taken_over", "Idle sessions that a new login ended", pop3d.taken_over),
+        counter("pop3.too_soon", "Logins that came too soon", pop3d.too_soon),
+        counter("pop3.too_many", "Logins beyond the sessions of an account", pop3d.too_many),
+        counter("pop3.unavailable", "Logins to unreadable maildrops", pop3d.unavailable),
+        counter("pop3.retrieved", "Messages sent whole", pop3d.retrieved),
+        counter("pop3.tops", "Answers to TOP", pop3d.tops),
+        counter("pop3.octets", "Octets of messages sent", pop3d.octets),
+        counter("pop3.unreadable", "Messages that could not be read", pop3d.unreadable),
+        counter("pop3.removed", "Messages removed by QUIT", pop3d.removed),
+        counter("pop3.failed_updates", "QUITs that removed less than asked", pop3d.failed_updates),
+        counter("pop3.expired", "Messages removed because of their age", pop3d.expired),
+    ]
+}
+
+/// The submission daemon.
+pub(super) fn of_submission(submission: &submissiond::Observer) -> Vec<Figure> {
+    let taken = submission.statistics();
+    let sessions = submission.gate().counts().sessions as u64;
+    let octets = taken.octets_accepted;
+    vec![
+        gauge("submission.sessions", "Sessions that are open", sessions),
+        counter("submission.logins", "SMTP AUTH that succeeded", taken.logins),
+        counter("submission.logins_denied", "SMTP AUTH that was denied", taken.logins_denied),
+        counter("submission.senders_permitted", "MAIL permitted", taken.senders_permitted),
+        counter("submission.senders_refused", "MAIL refused", taken.senders_refused),
+        counter("submission.recipients_refused", "RCPT refused", taken.recipients_refused),
+        counter("submission.accepted", "Messages taken, on disk", taken.messages_accepted),
+        counter("submission.octets", "Octets of messages taken", octets),
+        counter("submission.refused", "Messages received and refused", taken.messages_refused),
+    ]
+}
+
+/// The queue.
+pub(super) fn of_spool(spool: &Spool) -> Vec<Figure> {
+    let stats = spool.stats();
+    vec![
+        gauge("spool.queued", "Messages in the queue", stats.queued),
+        gauge("spool.held", "Messages that are held", stats.held),
+        gauge("spool.in_delivery", "Messages being delivered", stats.in_delivery),
+        gauge("spool.segments", "Files of the log", stats.segments),
+        gauge("spool.live_octets", "Octets of the log that are needed", stats.live_octets),
+        counter("spool.batches", "Flushes of the log", stats.batches),
+        counter("spool.records", "Records of the log", stats.records),
+        counter("spool.failures", "Flushes of the log that failed", stats.failures),
+        gauge("spool.unsaved", "Outcomes that are not on disk yet", stats.unsaved),
+        gauge("spool.full", "Whether mail is refused for lack of room", u64::from(stats.full)),
+    ]
+}
+
+/// Delivery.
+pub(super) fn of_relay(relay: &RelayStats) -> Vec<Figure> {
+    let tried = relay.connections.get();
+    vec![
+        counter("relay.relayed", "Recipients handed to a next hop", relay.relayed.get()),
+        counter("relay.delivered", "Recipients delivered here", relay.delivered.get()),
+        counter("relay.deferred", "Attempts that failed for the time being", relay.deferred.get()),
+        counter("relay.failed", "Recipients refused for good", relay.failed.get()),
+        counter("relay.expired", "Recipients given up because of age", relay.expired.get()),
+        counter("relay.reports", "Reports to senders", relay.reports.get()),
+        counter("relay.unreported", "Failures that nobody was told of", relay.unreported.get()),
+        counter("relay.connections", "Connections to next hops", tried),
+        counter("relay.connections_failed", "Failed connections", relay.connections_failed.get()),
+        counter("relay.ambiguous", "Transfers without an answer", relay.ambiguous.get()),
+        gauge("relay.in_flight", "Messages being delivered", relay.in_flight.get()),
+        gauge("relay.connections_open", "Connections that are open", relay.connections_open.get()),
+    ]
+}
+
+/// The filters.
+pub(super) fn of_filters(filters: &filter::Filters) -> Vec<Figure> {
+    let filter::Statistics { passed, refused, held, discarded, changed, failures } =
+        filters.statistics();
+    vec![
+        counter("filter.passed", "Messages that all filters let pass", passed),
+        counter("filter.refused", "Senders, recipients and messages refused", refused),
+        counter("filter.held", "Messages held for review", held),
+        counter("filter.discarded", "Messages dropped", discarded),
+        counter("filter.changed", "Messages changed", changed),
+        counter("filter.failures", "Questions that a filter could not be asked", failures),
+    ]
+}
+
+/// Limits on senders.
+pub(super) fn of_limits(limits: &limits::Limits) -> Vec<Figure> {
+    let of = limits.statistics();
+    vec![
+        counter("limits.passed", "Messages that no limit was against", of.passed),
+        counter("limits.logged", "Messages over a limit that only logs", of.logged),
+        counter("limits.held", "Messages held for review", of.held),
+        counter("limits.deferred", "Steps deferred", of.deferred),
+        counter("limits.suspended", "Accounts suspended by a limit", of.suspended),
+        counter(
+            "limits.shared_failures",
+            "Questions the shared counters missed",
+            of.shared_failures,
+        ),
+        gauge("limits.accounts", "Accounts that are counted", of.accounts),
+        gauge("limits.addresses", "Client addresses that are counted", of.addresses),
+        gauge("limits.suspensions", "Accounts that may not send", of.suspensions),
+    ]
+}
