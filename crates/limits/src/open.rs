@@ -5,13 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth::Clock;
 
 use crate::config::{ConfigError, LimitsConfig};
 use crate::limits::{Core, Limits};
 use crate::rules::Rules;
-use crate::shared::Shared;
+use crate::shared::{self, Shared};
 use crate::snapshot;
 use crate::suspension::Suspensions;
 use crate::timeline::Timeline;
@@ -47,6 +48,16 @@ impl Limits {
         directory: &Path,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LimitsError> {
+        Self::open_patient(config, directory, clock, shared::ANSWER_TIMEOUT)
+    }
+
+    /// The same with another bound on the shared counters' answers.
+    pub(crate) fn open_patient(
+        config: &LimitsConfig,
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+    ) -> Result<Self, LimitsError> {
         config.check()?;
         let io = |file: &Path| {
             let file = file.to_owned();
@@ -65,7 +76,7 @@ impl Limits {
                     Some(file) => Some(std::fs::read_to_string(file).map_err(io(file))?),
                 };
                 let password = password.as_deref().map(|text| text.trim_end_matches(['\r', '\n']));
-                Some(Shared::new(url, password)?)
+                Some(Shared::new(url, password, patience)?)
             }
         };
         let suspensions = Suspensions::open(directory)?;

@@ -9,6 +9,8 @@
 mod answer;
 mod keeping;
 mod script;
+#[cfg(test)]
+mod tests;
 mod url;
 
 use std::sync::Arc;
@@ -33,7 +35,7 @@ pub(crate) use answer::Answer;
 pub(crate) use url::check_url;
 
 /// How long a question may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(50);
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_millis(50);
 /// How long nothing is asked after a failure.
 const REST: Duration = Duration::from_secs(1);
 /// The log tells of failures once in this time.
@@ -90,6 +92,8 @@ enum Trouble {
 /// The shared counters.
 pub(crate) struct Shared {
     client: redis::Client,
+    /// How long a question may take.
+    patience: Duration,
     link: OnceCell<ConnectionManager>,
     scripts: script::Scripts,
     /// Under which recipients are remembered by all hosts; known once the server has told.
@@ -98,6 +102,9 @@ pub(crate) struct Shared {
     waiting: tokio::sync::Mutex<mpsc::Receiver<Later>>,
     /// Ends of suspensions of which the server has not been told.
     resumed: std::sync::Mutex<std::collections::HashMap<AccountKey, i64>>,
+    /// Held while the hosts agree, and while an admin resumes: what was read before the end of a
+    /// suspension must not bring it back.
+    pub(crate) agreeing: tokio::sync::Mutex<()>,
     woken: Notify,
     failures: Counter,
     /// Milliseconds of monotonic time until which nothing is asked.
@@ -108,17 +115,23 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Makes no connection yet.
-    pub(crate) fn new(url: &str, password: Option<&str>) -> Result<Self, ConfigError> {
+    pub(crate) fn new(
+        url: &str,
+        password: Option<&str>,
+        patience: Duration,
+    ) -> Result<Self, ConfigError> {
         let client = url::client(url, password)?;
         let (later, waiting) = mpsc::channel(LATER_MAX);
         Ok(Self {
             client,
+            patience,
             link: OnceCell::new(),
             scripts: script::Scripts::new(),
             key: ArcSwapOption::empty(),
             later,
             waiting: tokio::sync::Mutex::new(waiting),
             resumed: std::sync::Mutex::default(),
+            agreeing: tokio::sync::Mutex::new(()),
             woken: Notify::new(),
             failures: Counter::default(),
             resting_until: AtomicU64::new(0),
@@ -143,7 +156,7 @@ impl Shared {
             let mut link = self.link().await?;
             self.scripts.ask(&mut link, question, &digests).await
         };
-        match within(ANSWER_TIMEOUT, asked).await {
+        match within(self.patience, asked).await {
             Ok(answer) => Some(answer),
             Err(trouble) => {
                 self.failed(&trouble, at);
@@ -162,6 +175,12 @@ impl Shared {
     /// Lets the hosts agree about suspensions at once.
     pub(crate) fn wake(&self) {
         self.woken.notify_one();
+    }
+
+    /// Whether the server is asked at present: it has told its key, and answered of late.
+    pub(crate) fn is_asked(&self, at: Moment) -> bool {
+        let resting = milliseconds(at.mono) < self.resting_until.load(Ordering::Relaxed);
+        !resting && self.key.load().is_some()
     }
 
     /// Questions that were not answered.

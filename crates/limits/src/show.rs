@@ -148,6 +148,10 @@ impl Limits {
     /// # Errors
     /// If it could not be written.
     pub async fn resume(&self, account: &AccountKey, at: Moment) -> std::io::Result<bool> {
+        let _turn = match &self.core().shared {
+            Some(shared) => Some(shared.agreeing.lock().await),
+            None => None,
+        };
         let since = self.suspended(account).map(|suspension| suspension.since);
         let resumed = self.core().suspensions.remove(account).await?;
         self.core().begin_anew(account);

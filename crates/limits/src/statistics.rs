@@ -19,6 +19,8 @@ pub struct Statistics {
     pub suspended: u64,
     /// Questions that the shared counters did not answer.
     pub shared_failures: u64,
+    /// Whether this host counts together with others: the shared counters answer.
+    pub sharing: bool,
     /// Accounts that are counted now.
     pub accounts: u64,
     /// Addresses that are counted now.
@@ -63,6 +65,7 @@ impl Limits {
             deferred: core.done.deferred.get(),
             suspended: core.done.suspended.get(),
             shared_failures: core.shared.as_ref().map_or(0, |shared| shared.failures()),
+            sharing: core.shared.as_ref().is_some_and(|shared| shared.is_asked(core.clock.now())),
             accounts: core.accounts.len() as u64,
             addresses: core.addresses.len() as u64,
             suspensions: core.suspensions.all().len() as u64,

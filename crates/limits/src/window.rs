@@ -47,10 +47,11 @@ impl Window {
         self.before = self.before.saturating_sub(rest);
     }
 
-    /// What counts `elapsed` seconds into a bucket of `length`.
+    /// What counts `elapsed` seconds into a bucket of `length`; a part of one counts whole, so
+    /// that [`Window::wait`] is exact.
     pub(crate) fn estimate(self, elapsed: u64, length: u64) -> u64 {
         let share = length.saturating_sub(elapsed);
-        u64::from(self.before) * share / length.max(1) + u64::from(self.now)
+        (u64::from(self.before) * share).div_ceil(length.max(1)) + u64::from(self.now)
     }
 
     /// Seconds until at most `most` counts, if nothing is added.

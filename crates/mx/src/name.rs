@@ -39,14 +39,13 @@ mod tests {
         assert_eq!(of("Example.ORG").as_deref(), Some("example.org"));
         assert_eq!(of("bücher.example").as_deref(), Some("xn--bcher-kva.example"));
         assert_eq!(of("例え.テスト").as_deref(), Some("xn--r8jz45g.xn--zckzah"));
-        assert_eq!(of(&format!("{}.example", "ü".repeat(31))).map(|name| name.is_ascii()), None);
     }
 
     #[test]
     fn hosts_are_plain() {
         assert_eq!(host("MX1.Example.net.").as_deref(), Some("mx1.example.net"));
         assert_eq!(host("_25._tcp.a-b.example").as_deref(), Some("_25._tcp.a-b.example"));
-        let long = "a.".repeat(127);
+        let long = "a.".repeat(128);
         for bad in ["", ".", "a..b", "a b.example", "a\\032b.example", "../x", "a/b", &long] {
             assert_eq!(host(bad), None, "{bad}");
         }

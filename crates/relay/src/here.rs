@@ -60,11 +60,13 @@ impl Here {
             if here.stopping.load(Ordering::Relaxed) {
                 return;
             }
+            let registrar = Arc::clone(&here.registrar);
             let deliveries = tokio::task::spawn_blocking(move || {
+                let now = registrar.clock().now();
                 let mut verdicts = Vec::with_capacity(maildirs.len());
                 for (index, place) in maildirs {
                     if let Some(recipient) = task.job.envelope().recipients.get(index) {
-                        let verdict = local::deliver(&task.job, &recipient.mailbox, &place);
+                        let verdict = local::deliver(&task.job, &recipient.mailbox, &place, now);
                         verdicts.push((index, verdict));
                     }
                 }

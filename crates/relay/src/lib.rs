@@ -45,4 +45,5 @@ pub use config::{ConfigError, NextHopConfig, RelayConfig, Settings};
 pub use local::{Destination, LocalAccounts, LocalDelivery, Place};
 pub use observer::FailureObserver;
 pub use relay::{Relay, Router};
+pub use report::{Reports, ReportsConfig};
 pub use stats::{Counter, HopState, HopStatus, RelayStats};

@@ -4,12 +4,17 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use address::{Domain, Mailbox, ReversePath};
+use auth::Moment;
 use bytes::Bytes;
 use maildrop::{DeliverError, Delivery, Quota, Usage};
 use spool::{BodyReader, Job};
 use tokio::runtime::Handle;
 
+use crate::conclude::is_too_late;
 use crate::verdict::{Verdict, code};
+
+/// A header longer than this is not looked through for loops.
+const HEADER_MAX: usize = 256 * 1024;
 
 /// Where mail for an address goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,10 +80,15 @@ impl LocalDelivery for LocalAccounts {
 ///
 /// A Maildir that is full may have room tomorrow: the message waits for that as long as one that
 /// no next hop takes, and comes back as `4.2.2` when its time is over. One that is larger than
-/// all the Maildir may hold comes back at once, as `5.2.2` (RFC 3463 section 3.3).
-pub(crate) fn deliver(job: &Job, recipient: &Mailbox, place: &Place) -> Verdict {
+/// all the Maildir may hold comes back at once, as `5.2.2` (RFC 3463 section 3.3). So does one
+/// that was in this very mailbox before: `5.4.6`.
+pub(crate) fn deliver(job: &Job, recipient: &Mailbox, place: &Place, now: Moment) -> Verdict {
+    if is_too_late(job, now) {
+        return Verdict::failed(code(5, 4, 7), "the time in which to deliver it is over");
+    }
     match try_deliver(job, recipient, place) {
-        Ok(name) => Verdict::delivered(name),
+        Ok(Some(name)) => Verdict::delivered(name),
+        Ok(None) => Verdict::failed(code(5, 4, 6), "it has been in this mailbox before: a loop"),
         Err(DeliverError::OverQuota { quota, octets, .. }) => {
             if quota.has_room(Usage::default(), octets) {
                 Verdict::deferred(code(4, 2, 2), "the mailbox is full")
@@ -97,14 +107,40 @@ pub(crate) fn deliver(job: &Job, recipient: &Mailbox, place: &Place) -> Verdict 
     }
 }
 
-fn try_deliver(job: &Job, recipient: &Mailbox, place: &Place) -> Result<String, DeliverError> {
+/// `None` if the message goes round in circles.
+fn try_deliver(
+    job: &Job,
+    recipient: &Mailbox,
+    place: &Place,
+) -> Result<Option<String>, DeliverError> {
     let handle = Handle::current();
     let delivery = Delivery::to(&place.maildir)?.with_quota(place.quota);
-    let body = handle.block_on(job.body()).map_err(DeliverError::Source)?;
+    let mut body = handle.block_on(job.body()).map_err(DeliverError::Source)?;
+    let block = handle.block_on(body.next()).map_err(DeliverError::Source)?.unwrap_or_default();
+    if was_delivered(&block, recipient) {
+        return Ok(None);
+    }
     let head = trace_header(&job.envelope().sender, recipient);
-    let mut message = Message { handle, head: Some(head.into()), body, block: Bytes::new() };
-    delivery.deliver_reader(&mut message).map(|delivered| delivered.name)
+    let mut message = Message { handle, head: Some(head.into()), body, block };
+    delivery.deliver_reader(&mut message).map(|delivered| Some(delivered.name))
 }
+
+/// Whether a delivery to `recipient` stands in the header: somebody has sent the message on from
+/// the mailbox, and it came back.
+fn was_delivered(start: &[u8], recipient: &Mailbox) -> bool {
+    let header = start.get(..HEADER_MAX).unwrap_or(start);
+    let end = memchr::memmem::find(header, b"\r\n\r\n").unwrap_or(header.len());
+    let fields = header.get(..end).unwrap_or_default().split(|&octet| octet == b'\n');
+    let mut addresses = fields.filter_map(|line| {
+        let (name, value) = line.split_at_checked(DELIVERED_TO.len())?;
+        let is_it = name.eq_ignore_ascii_case(DELIVERED_TO);
+        let value = std::str::from_utf8(value).ok().filter(|_| is_it)?;
+        Mailbox::parse(value.trim()).ok()
+    });
+    addresses.any(|address| address == *recipient)
+}
+
+const DELIVERED_TO: &[u8] = b"Delivered-To:";
 
 /// RFC 5321 section 4.4: the final delivery keeps the envelope sender. The envelope recipient
 /// is kept beside it, as is the custom.
@@ -125,20 +161,23 @@ struct Message {
 
 impl Read for Message {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(head) = self.head.as_mut().filter(|head| !head.is_empty()) {
+            return Ok(take(head, buffer));
+        }
         while self.block.is_empty() {
-            let next = match self.head.take() {
-                Some(head) => Some(head),
-                None => self.handle.block_on(self.body.next())?,
-            };
-            match next {
+            match self.handle.block_on(self.body.next())? {
                 Some(block) => self.block = block,
                 None => return Ok(0),
             }
         }
-        let length = buffer.len().min(self.block.len());
-        buffer[..length].copy_from_slice(&self.block.split_to(length));
-        Ok(length)
+        Ok(take(&mut self.block, buffer))
     }
+}
+
+fn take(from: &mut Bytes, buffer: &mut [u8]) -> usize {
+    let length = buffer.len().min(from.len());
+    buffer[..length].copy_from_slice(&from.split_to(length));
+    length
 }
 
 /// An error may name a path, and a path may hold anything.

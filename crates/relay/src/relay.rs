@@ -120,6 +120,8 @@ impl Relay {
             () = drain.requested() => {}
             () = self.deliver() => {}
             () = look_after(&fleet) => {}
+            () = self.registrar.watch_clock() => {}
+            () = self.registrar.watch_clock() => {}
         }
         fleet.stop();
         self.dispatcher.here.stop();

@@ -281,6 +281,36 @@ fn a_refused_end_leaves_nothing_behind() {
     }
 }
 
+/// Where it is not certain how many octets belong to a chunk, none of them is a command.
+#[test]
+fn a_chunk_that_nobody_can_count_ends_the_session() {
+    let long = format!("BDAT {} LAST", " ".repeat(2100));
+    for command in [
+        "BDAT",
+        "BDAT x",
+        "BDAT 5\0 LAST",
+        "BDAT 5 LAST\r",
+        "BDAT 5\nLAST",
+        "BDAT\t5 LAST",
+        "bdat\0 5",
+        "BDAT5",
+        "BDAT 0x5",
+        &long,
+    ] {
+        for offered in [true, false] {
+            let mut parameters = house(LoneLf::Normalise);
+            parameters.extensions.chunking = offered;
+            let stream = format!("{OPENING}{command}\r\n{SECOND}");
+            for piece in [1, stream.len()] {
+                let mut conversation = Conversation::open(parameters.clone(), false);
+                stream.as_bytes().chunks(piece).for_each(|piece| conversation.receive(piece));
+                assert!(!has_second(&conversation), "{command:?}");
+                assert_eq!(conversation.asked.last().unwrap(), "close bdat", "{command:?}");
+            }
+        }
+    }
+}
+
 /// What must come before the handshake, and what may not come with it.
 #[test]
 fn nothing_in_clear_survives_the_beginning_of_tls() {

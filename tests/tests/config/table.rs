@@ -168,7 +168,7 @@ pub(crate) const TABLE: &[Case] = &[
     case("lone_lf = \"reject\"", "xclient_login = §true", &["submission.listen[0].xclient_login", "xclient_networks"]),
     case("lone_lf = \"reject\"", "recipients_max = §101", &["submission.listen[0].recipients_max", "which is 100"]),
     case("recipients_max = 100\n", "recipients_max = 100\n[submission.protocol]\nxclient_networks = §[\"::/0\"]\n", &["submission.protocol.xclient_networks", "everybody"]),
-    case("recipients_max = 100\n", "recipients_max = 100\n[submission.protocol]\nfuture_release_max = §\"1000d\"\n", &["submission.protocol.future_release_max", "366d"]),
+    case("recipients_max = 100\n", "recipients_max = 100\n[submission.protocol]\nfuture_release_max = §\"9000h\"\n", &["submission.protocol.future_release_max", "8784h"]),
     case("tls = \"opportunistic\"", "username = §\"relay\"", &["relay.next_hop.username", "password_file or password_env"]),
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"no-such-file\"", &["relay.next_hop.password_file", "no-such-file", "No such file"]),
     case("tls = \"opportunistic\"", "username = \"relay\"\npassword_file = §\"empty\"", &["relay.next_hop.password_file", "the file is empty"]),

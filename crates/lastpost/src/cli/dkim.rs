@@ -98,8 +98,8 @@ fn keygen(args: &KeygenArgs, common: &CommonArgs) -> Result<(), CliError> {
         None => Path::new("dkim").join(format!("{domain}.{selector}.pem")),
     };
     let path = base.join(&shown);
-    if let Some(directory) = path.parent().filter(|_| file.is_none()) {
-        make_directory(directory)?;
+    if file.is_none() {
+        make_directory(&base.join("dkim"))?;
     }
     let record = dkim::generate(domain, selector, (*kind).into(), &path).map_err(failure)?;
     let configuration = format!(

@@ -136,6 +136,7 @@ pub(super) fn of_limits(limits: &limits::Limits) -> Vec<Figure> {
             "Questions the shared counters missed",
             of.shared_failures,
         ),
+        gauge("limits.sharing", "Whether the shared counters answer", u64::from(of.sharing)),
         gauge("limits.accounts", "Accounts that are counted", of.accounts),
         gauge("limits.addresses", "Client addresses that are counted", of.addresses),
         gauge("limits.suspensions", "Accounts that may not send", of.suspensions),

@@ -31,7 +31,7 @@ fn a_suspended_customer_is_told_how_to_get_back() {
     assert!(head.contains("Subject: Sending mail is suspended for your account\r\n"));
     assert!(head.contains("Date: Tue, 24 Nov 2026 12:00:00 +0000\r\n"));
     assert!(head.contains("Auto-Submitted: auto-generated\r\n"));
-    assert!(body.contains("Since 2026-11-24 12:00 UTC, anna@example.net sends more mail"));
+    assert!(body.contains("Since 2026-11-24 12:00 UTC, anna@example.net\r\nsends more mail"));
     assert!(body.contains("the limit is 200 messages an hour."));
     assert!(body.contains("2. Change the password"));
     assert!(body.contains("3. Tell us"));

@@ -75,19 +75,24 @@ fn english_text(notice: &Notice) -> String {
     let (date, bound) = (date(*at), english(notice.limit, notice.most));
     let happened = match (notice.scope, notice.limit) {
         (Scope::Address, _) => format!(
-            "Since {date}, more mail comes from the network address that {account} uses\n\
-             than may be sent from one: the limit is {bound} for all who share the address.\n"
+            "Since {date}, more mail comes from the network address that\n\
+             {account} uses than may come from one:\n\
+             the limit is {bound}\n\
+             for all who share the address.\n"
         ),
         (Scope::Account, Limit::NetworksPerHour) => format!(
-            "Since {date}, {account} is used from very many networks at once:\n\
+            "Since {date}, {account}\n\
+             is used from very many networks at once:\n\
              the limit is {bound}. One person is hardly in so many places.\n"
         ),
         (Scope::Account, Limit::FailedPerHour) => format!(
-            "Since {date}, {account} sends to very many addresses that do not exist:\n\
+            "Since {date}, {account}\n\
+             sends to very many addresses that do not exist:\n\
              the limit is {bound}.\n"
         ),
         (Scope::Account, _) => format!(
-            "Since {date}, {account} sends more mail than it may:\n\
+            "Since {date}, {account}\n\
+             sends more mail than it may:\n\
              the limit is {bound}.\n"
         ),
     };

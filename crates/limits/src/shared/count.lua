@@ -43,7 +43,7 @@ end
 local function count_of(t, counter)
   local length = counter < 3 and HOUR or DAY
   local i = 3 + 2 * counter
-  return t[i] + math.floor(t[i + 1] * (length - now % length) / length)
+  return t[i] + math.ceil(t[i + 1] * (length - now % length) / length)
 end
 
 local messages, recipients, kib = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])

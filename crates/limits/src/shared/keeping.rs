@@ -49,6 +49,7 @@ impl Shared {
     }
 
     async fn agree(&self, core: &Core) {
+        let _turn = self.agreeing.lock().await;
         let agreed = async {
             let mut link = self.link().await?;
             self.learn_key(&mut link, &core.key).await?;

@@ -24,7 +24,9 @@ pub(super) enum Kind {
     },
     /// `message/rfc822` or `message/global`.
     Message,
-    Leaf { text: bool },
+    Leaf {
+        text: bool,
+    },
     /// What must not be encoded, and cannot be taken apart.
     Indivisible,
 }
@@ -201,7 +203,10 @@ mod tests {
         assert_eq!(plain.kind, Kind::Leaf { text: true });
         assert!(!plain.typed && !plain.versioned);
         assert_eq!(read(b"", true).kind, Kind::Message);
-        let odd = read(b"Content-Type: multipart/mixed; boundary=a\r\nContent-Transfer-Encoding: base64\r\n", false);
+        let odd = read(
+            b"Content-Type: multipart/mixed; boundary=a\r\nContent-Transfer-Encoding: base64\r\n",
+            false,
+        );
         assert_eq!(odd.kind, Kind::Leaf { text: false });
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct Connection {
     /// Whether it is under TLS, and the other side has proved to be the right one: only then
     /// may a message with REQUIRETLS go over it (RFC 8689 section 4.2.1).
     pub(super) verified: bool,
+    /// Whether it is for one message alone, which asked that nothing be demanded of it.
+    pub(super) alone: bool,
 }
 
 /// A host to be tried.
@@ -132,6 +134,15 @@ impl Connector {
     /// Tries the hosts of the destination in turn, and the addresses of each; those that did
     /// not work a short time ago come last. The error is that of the last one.
     pub(super) async fn open(
+        &self,
+        now: Moment,
+        assurance: Assurance,
+    ) -> Result<Connection, HopFailure> {
+        let alone = assurance == Assurance::Relaxed;
+        self.open_any(now, assurance).await.map(|connection| Connection { alone, ..connection })
+    }
+
+    async fn open_any(
         &self,
         now: Moment,
         assurance: Assurance,
@@ -288,7 +299,8 @@ impl Connector {
                 }
                 Step::Ready(channel) => {
                     let verified = demand.verifies && link.is_secure();
-                    return Ok(Connection { link, channel, relay: Arc::clone(relay), verified });
+                    let relay = Arc::clone(relay);
+                    return Ok(Connection { link, channel, relay, verified, alone: false });
                 }
             };
         }

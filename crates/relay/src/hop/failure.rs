@@ -33,6 +33,11 @@ impl HopFailure {
         self.status.class == 5
     }
 
+    /// Whether it is a matter of TLS (RFC 3463 section 3.8: security).
+    pub(crate) fn is_about_security(&self) -> bool {
+        self.status.subject == 7
+    }
+
     /// RFC 3463: no answer from host.
     pub(crate) fn no_answer(error: impl fmt::Display) -> Self {
         Self::new(code(4, 4, 1), error)

@@ -102,11 +102,27 @@ impl Hop {
         }
     }
 
-    /// A connection for `task`. Where it could go another way, nobody waits as long as RFC 5321
-    /// would.
+    /// A connection for `task`: one of its own if it wants to go even where what the domain's
+    /// owner demands of TLS cannot be met (RFC 8689 section 5).
     async fn connect(self: &Arc<Self>, task: &Task) -> Result<Connection, HopFailure> {
+        match self.open(task, Assurance::Policy).await {
+            Err(failure)
+                if failure.is_about_security() && task.job.envelope().wishes.tls_optional =>
+            {
+                self.open(task, Assurance::Relaxed).await
+            }
+            opened => opened,
+        }
+    }
+
+    /// Where `task` could go another way, nobody waits as long as RFC 5321 would.
+    async fn open(
+        self: &Arc<Self>,
+        task: &Task,
+        assurance: Assurance,
+    ) -> Result<Connection, HopFailure> {
         let now = self.registrar.clock().now();
-        let opening = self.connector.open(now, Assurance::Policy);
+        let opening = self.connector.open(now, assurance);
         if !way::has_alternative(task, self) {
             return opening.await;
         }

@@ -48,6 +48,7 @@ pub(crate) type Transition<D> = (State<D>, Event<D>);
 const NO_ARGUMENT: Reply = Reply::fixed(501, "5.5.4", "This command takes no argument");
 const NOT_A_LINE: Reply =
     Reply::fixed(500, "5.5.2", "A command is one line that ends with CRLF and holds no CR or LF");
+const TOO_LONG: Reply = Reply::fixed(500, "5.5.2", "The command is too long");
 const UNKNOWN: Reply = Reply::fixed(500, "5.5.2", "Command not recognised");
 const UNOFFERED: Reply = Reply::fixed(502, "5.5.1", "Command not offered");
 const OK: Reply = Reply::fixed(250, "2.0.0", "OK");
@@ -95,12 +96,8 @@ pub(crate) fn on_line<D: Daemon>(
     if let Some(reason) = desk.tally.blind.take().filter(|_| verb == Verb::Unknown) {
         return close(reason, verb, &UNKNOWN, desk);
     }
-    if memchr::memchr3(b'\r', b'\n', 0, line).is_some() {
-        return stay(state, Verb::Unknown, &NOT_A_LINE, desk);
-    }
-    if line.len() + 2 > Parameters::COMMAND_OCTETS_MAX && verb != Verb::Auth {
-        let too_long = Reply::fixed(500, "5.5.2", "The command is too long");
-        return stay(state, verb, &too_long, desk);
+    if let Some(reply) = malformed(line, verb) {
+        return no_command(state, line, verb, &reply, desk);
     }
     match verb {
         Verb::Helo | Verb::Ehlo => on_hello(state, verb, argument, desk),
@@ -121,13 +118,37 @@ pub(crate) fn on_line<D: Daemon>(
         Verb::Quit if argument.is_empty() => close(CloseReason::Quit, verb, &BYE, desk),
         Verb::Quit => stay(state, verb, &NO_ARGUMENT, desk),
         Verb::Unoffered => stay(state, verb, &UNOFFERED, desk),
-        Verb::Unknown => stay(state, verb, &UNKNOWN, desk),
+        Verb::Unknown => no_command(state, line, verb, &UNKNOWN, desk),
         Verb::Bdat if desk.parameters.extensions.chunking => chunk::on_bdat(state, argument, desk),
         Verb::Xclient if desk.parameters.xclient => on_xclient(state, argument, desk),
         Verb::Xclient => stay(state, verb, &UNOFFERED, desk),
         Verb::Bdat => close(CloseReason::Bdat, verb, &UNOFFERED, desk),
         Verb::Http => close(CloseReason::Http, verb, &NOT_HTTP, desk),
     }
+}
+
+/// A line that is none of the commands. If it looks like `BDAT`, a chunk may stand behind it, which
+/// must not run as commands.
+fn no_command<D: Daemon>(
+    state: State<D>,
+    line: &[u8],
+    verb: Verb,
+    reply: &Reply,
+    desk: &mut Desk<'_>,
+) -> Transition<D> {
+    if line.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"BDAT")) {
+        return close(CloseReason::Bdat, verb, reply, desk);
+    }
+    stay(state, verb, reply, desk)
+}
+
+/// What is wrong with the line itself.
+fn malformed(line: &[u8], verb: Verb) -> Option<Reply> {
+    if memchr::memchr3(b'\r', b'\n', 0, line).is_some() {
+        return Some(NOT_A_LINE);
+    }
+    let too_long = line.len() + 2 > Parameters::COMMAND_OCTETS_MAX && verb != Verb::Auth;
+    too_long.then_some(TOO_LONG)
 }
 
 pub(crate) fn stay<D: Daemon>(

@@ -21,7 +21,7 @@ pub struct ProtocolConfig {
     /// Whether senders may say what they want to hear of the delivery: `DSN` (RFC 3461).
     pub dsn: bool,
     /// How long a message may be kept back for its sender: `FUTURERELEASE` (RFC 4865), for those
-    /// who have authenticated. `0s`: it is not offered; at most 366 days, in whole seconds.
+    /// who have authenticated. `0s`: it is not offered; at most `8784h`, a year, in whole seconds.
     #[serde(with = "duration")]
     pub future_release_max: Duration,
     /// Whether senders may say by when a message must be delivered: `DELIVERBY` (RFC 2852).
@@ -75,7 +75,7 @@ impl ProtocolConfig {
         let hold = self.future_release_max;
         if hold > RELEASE_MAX || hold.subsec_nanos() != 0 {
             let problem = format!("{hold:?} is out of range");
-            return Err(error("future_release_max", problem, "whole seconds, \"0s\" to \"366d\""));
+            return Err(error("future_release_max", problem, "whole seconds, \"0s\" to \"8784h\""));
         }
         super::within(
             "protocol.mails_per_session_max",

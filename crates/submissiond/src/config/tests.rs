@@ -156,7 +156,7 @@ fn what_is_spoken_can_be_obeyed() {
             (|p| p.future_release_max = Duration::from_millis(1500)) as fn(&mut ProtocolConfig),
             "submission.protocol.future_release_max",
         ),
-        (|p| p.future_release_max = Duration::from_secs(367 * 24 * 60 * 60), "\"0s\" to \"366d\""),
+        (|p| p.future_release_max = Duration::from_secs(367 * 24 * 60 * 60), "\"0s\" to \"8784h\""),
         (|p| p.mails_per_session_max = 0, "submission.protocol.mails_per_session_max: 0"),
         (|p| p.refusal_note = "caf\u{e9}".into(), "printable ASCII"),
         (|p| p.refusal_note = "a\r\n250 ok".into(), "printable ASCII"),

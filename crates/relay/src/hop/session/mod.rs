@@ -49,6 +49,8 @@ pub(super) struct Session<'a> {
     relay: Arc<str>,
     /// The other side has proved under TLS who it is.
     verified: bool,
+    /// It is for its first message alone.
+    alone: bool,
     out: Vec<u8>,
     /// Oldest first: at most the one whose last reply is awaited, and one more.
     in_flight: VecDeque<InFlight>,
@@ -68,7 +70,7 @@ struct InFlight {
 
 impl<'a> Session<'a> {
     pub(super) fn new(hop: &'a Arc<Hop>, connection: Connection) -> Self {
-        let Connection { link, channel, relay, verified } = connection;
+        let Connection { link, channel, relay, verified, alone } = connection;
         tracing::debug!(
             target: "lastpost::relay", relay = &*relay, tls = link.is_secure(), "connected"
         );
@@ -78,6 +80,7 @@ impl<'a> Session<'a> {
             channel,
             relay,
             verified,
+            alone,
             out: Vec::new(),
             in_flight: VecDeque::new(),
             begun: 0,
@@ -126,7 +129,9 @@ impl<'a> Session<'a> {
 
     /// Whether the connection carries no further message: by our rule, or by the next hop's.
     fn is_used_up(&self) -> bool {
-        self.begun >= self.hop.limits.messages_per_connection || self.channel.is_spent()
+        self.alone
+            || self.begun >= self.hop.limits.messages_per_connection
+            || self.channel.is_spent()
     }
 
     /// Waits for a message; nothing may come from the other side meanwhile but the end.
@@ -244,9 +249,8 @@ impl<'a> Session<'a> {
             return Err(HopFailure::lost("there is no text to send"));
         };
         // If the text cannot be read to its end, the connection must go without its end.
-        let unreadable = |error| {
-            HopFailure::new(code(4, 3, 0), format_args!("reading the message: {error}"))
-        };
+        let unreadable =
+            |error| HopFailure::new(code(4, 3, 0), format_args!("reading the message: {error}"));
         while let Some(octets) = text.next().await.map_err(unreadable)? {
             body.write(&octets, &mut self.out);
             self.channel.pass_on(&mut body, &mut self.out);

@@ -45,11 +45,7 @@ impl House {
             next_hop: Some(NextHopConfig {
                 address: next_hop.to_owned(),
                 tls: relay::config::TlsPolicy::None,
-                ca_file: None,
-                username: None,
-                password_file: None,
-                password_env: None,
-                cleartext_login: false,
+                ..NextHopConfig::default()
             }),
             local_domains: vec!["example.org".to_owned()],
             connection_idle: Period::from_secs(1),
