@@ -209,6 +209,15 @@ impl LimitsConfig {
         })
     }
 
+    /// Whether the same figures hold for accounts, addresses and profiles by another section.
+    #[must_use]
+    pub fn resolves_like(&self, other: &Self) -> bool {
+        match (crate::rules::Rules::resolve(self), crate::rules::Rules::resolve(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
+    }
+
     /// Names of the listeners and profiles that are named and exist nowhere, one sentence each:
     /// `listeners` are those of the daemon, `accounts` the profiles that accounts name.
     #[must_use]

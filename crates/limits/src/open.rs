@@ -71,12 +71,8 @@ impl Limits {
         let shared = match &config.shared {
             None => None,
             Some(url) => {
-                let password = match &config.shared_password_file {
-                    None => None,
-                    Some(file) => Some(std::fs::read_to_string(file).map_err(io(file))?),
-                };
-                let password = password.as_deref().map(|text| text.trim_end_matches(['\r', '\n']));
-                Some(Shared::new(url, password, patience)?)
+                let password = config.shared_password()?;
+                Some(Shared::new(url, password.as_deref(), patience)?)
             }
         };
         let suspensions = Suspensions::open(directory)?;
@@ -90,6 +86,22 @@ impl Limits {
             state,
             crate::limits::Means { file, timeline, suspensions, shared, clock },
         )))
+    }
+}
+
+impl LimitsConfig {
+    /// The password of the shared counters, if there is one.
+    ///
+    /// # Errors
+    /// If its file cannot be read, or is empty.
+    pub fn shared_password(&self) -> Result<Option<String>, LimitsError> {
+        let Some(file) = &self.shared_password_file else { return Ok(None) };
+        let failed = |source| LimitsError::Io { file: file.clone(), source };
+        let text = std::fs::read_to_string(file).map_err(failed)?;
+        match text.trim_end_matches(['\r', '\n']) {
+            "" => Err(failed(io::Error::other("the file is empty; expected the password"))),
+            password => Ok(Some(password.to_owned())),
+        }
     }
 }
 

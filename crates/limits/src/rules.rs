@@ -56,7 +56,7 @@ const ADDRESS: [(Limit, u64, Action); 8] = [
 ];
 
 /// All of it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Rules {
     account: Bounds,
     pub(crate) address: Bounds,

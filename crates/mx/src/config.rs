@@ -1,18 +1,22 @@
 //! The `[relay.mx]` section: how mail goes directly to the hosts of other domains.
 
+mod name_server;
+
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use name_server::NameServer;
+
 /// The `[relay.mx]` section.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MxConfig {
-    /// Name servers to ask, such as `127.0.0.1:53`. Default: those of /etc/resolv.conf.
-    pub servers: Vec<SocketAddr>,
+    /// Name servers to ask, such as `127.0.0.1` or `192.0.2.1:5353`. Default: those of
+    /// /etc/resolv.conf.
+    pub servers: Vec<NameServer>,
     /// Who validates DNSSEC: `"resolver"` (the name servers, which are believed only on this
     /// host's loopback), `"validate"` (this daemon) or `"off"` (nobody: no DANE).
     pub dnssec: Dnssec,

@@ -63,7 +63,7 @@ impl Dns {
     pub fn new(config: &MxConfig) -> Result<Self, MxConfigError> {
         let servers = match config.servers.as_slice() {
             [] => system_servers()?,
-            servers => servers.to_vec(),
+            servers => servers.iter().map(|server| server.0).collect(),
         };
         let on_loopback = servers.iter().all(|server| server.ip().is_loopback());
         if config.dnssec == Dnssec::Resolver && config.dane && !on_loopback {

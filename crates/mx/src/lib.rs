@@ -21,7 +21,7 @@ mod resolver;
 mod secure;
 mod sts;
 
-pub use config::{Dnssec, Family, MxConfig, MxConfigError, Wait};
+pub use config::{Dnssec, Family, MxConfig, MxConfigError, NameServer, Wait};
 pub use dns::Dns;
 pub use error::MxError;
 pub use host::{MxHost, Security, TlsaSet};

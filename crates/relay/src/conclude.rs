@@ -25,7 +25,9 @@ use tell::{Item, News};
 /// Messages that may be in memory at the same time to be returned whole.
 const WHOLE_MAX: usize = 8;
 /// How often the clock is looked at.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(1);
+/// No attempt is planned further ahead than this: a day, and a tenth of it.
+const PLAN_MAX: SignedDuration = SignedDuration::from_hours(27);
 
 /// Records what became of recipients, and tells their senders.
 pub(crate) struct Registrar {
@@ -111,8 +113,12 @@ impl Registrar {
     }
 
     /// Looks at the clock, for ever. If it is set back, what was deferred would wait for as long
-    /// again: all of it is due now.
+    /// again: all of it is due now. That may have happened before the start, too.
     pub(crate) async fn watch_clock(&self) {
+        let now = self.clock.now().wall;
+        if self.spool.next_due().is_some_and(|due| due.duration_since(now) > PLAN_MAX) {
+            self.spool.flush();
+        }
         loop {
             self.look_at_clock();
             tokio::time::sleep(LOOK).await;

@@ -100,11 +100,7 @@ impl Parcel {
 }
 
 impl Whole {
-    async fn end(
-        self,
-        spool: &Spool,
-        outcomes: Vec<(usize, Outcome)>,
-    ) -> Result<(), SettleError> {
+    async fn end(self, spool: &Spool, outcomes: Vec<(usize, Outcome)>) -> Result<(), SettleError> {
         let Self { job, slot, .. } = self;
         let settled = spool.settle(job, outcomes).await;
         drop(slot);

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(after(1, 5000, 10), Next::At(at(70)));
         assert_eq!(after(2, 5000, 70), Next::At(at(370)));
         // Born in a year that has not come: the attempts tell the age.
-        assert_eq!(after(98, i64::from(u32::MAX), 10), Next::At(at(910)));
+        assert_eq!(after(90, i64::from(u32::MAX), 10), Next::At(at(910)));
         assert_eq!(after(200, i64::from(u32::MAX), 10), Next::Expired);
     }
 

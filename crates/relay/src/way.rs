@@ -103,7 +103,7 @@ pub(crate) fn place(mut task: Task) {
     for group in &way.groups {
         for hop in way.in_order(group) {
             if task.journey.failed & way.bit(hop) != 0 {
-                refused.down.push(Arc::clone(hop));
+                refused.note_closed(hop, hop.closed_for());
                 continue;
             }
             let Some((back, refusal)) = hop.offer(task) else { return };
@@ -122,16 +122,18 @@ impl Refused {
     fn note(&mut self, hop: &Arc<Hop>, refusal: Refusal) {
         self.reason.get_or_insert_with(|| hop.reason(&refusal));
         match refusal {
-            Refusal::Closed(remaining, _) => {
-                self.soonest = Some(self.soonest.map_or(remaining, |s| s.min(remaining)));
-                self.down.push(Arc::clone(hop));
-            }
-            Refusal::Doubtful => self.down.push(Arc::clone(hop)),
+            Refusal::Closed(remaining, _) => self.note_closed(hop, Some(remaining)),
+            Refusal::Doubtful => self.note_closed(hop, None),
             Refusal::Full => {
                 self.full.get_or_insert_with(|| Arc::clone(hop));
             }
             Refusal::Gone => {}
         }
+    }
+
+    fn note_closed(&mut self, hop: &Arc<Hop>, remaining: Option<Duration>) {
+        self.soonest = self.soonest.into_iter().chain(remaining).min();
+        self.down.push(Arc::clone(hop));
     }
 }
 

@@ -311,6 +311,19 @@ fn a_chunk_that_nobody_can_count_ends_the_session() {
     }
 }
 
+/// The same for a `DATA` that is none, from a client that sends its message all the same.
+#[test]
+fn a_message_behind_a_command_that_is_none_is_no_command() {
+    for command in ["DATA x", "DATA\0", "data\t", "DATA\r", "DATAX"] {
+        let stream = format!("{OPENING}{command}\r\nSubject: x\r\n\r\n{SECOND}.\r\n");
+        each_cut(stream.as_bytes(), LoneLf::Normalise, |conversation| {
+            assert!(!has_second(conversation), "{command:?}");
+            let last = conversation.asked.last().unwrap();
+            assert_eq!(last, "close message-without-consent", "{command:?}");
+        });
+    }
+}
+
 /// What must come before the handshake, and what may not come with it.
 #[test]
 fn nothing_in_clear_survives_the_beginning_of_tls() {

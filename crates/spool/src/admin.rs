@@ -4,29 +4,11 @@ use address::{Mailbox, ReversePath};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
+use crate::filter::list_page;
 use crate::progress::State;
-use crate::queue::{Marks, Queue, View};
+use crate::queue::Marks;
 use crate::request::{Effect, Fault, Request};
-use crate::{AdminError, Origin, QueueId, Spool};
-
-/// Which messages to list. Everything that is set must match.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Only this message.
-    pub id: Option<QueueId>,
-    /// Only messages with a larger ID: for paging.
-    pub after: Option<QueueId>,
-    /// Only messages from this envelope sender.
-    pub sender: Option<ReversePath>,
-    /// Only messages with a recipient (done or not) at this domain, lower case.
-    pub domain: Option<String>,
-    /// Only messages that are (not) held.
-    pub held: Option<bool>,
-    /// Only messages received before.
-    pub received_before: Option<Timestamp>,
-    /// At most so many entries; 0: 1000.
-    pub limit: usize,
-}
+use crate::{AdminError, BodyReader, Filter, Origin, QueueId, Spool};
 
 /// How far a recipient is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,74 +68,16 @@ pub struct QueueEntry {
     pub damaged: bool,
 }
 
-/// Entries of a listing whose filter names no limit.
-const LIMIT: usize = 1000;
-
-/// Messages looked at before the queue is asked again.
-const PAGE: usize = 256;
-
 /// Messages hurried before the queue's lock is given to others.
 const HURRY: usize = 1024;
 
 /// Attempts at a change while deliveries change the same message.
 const TRIES: usize = 16;
 
-impl Filter {
-    /// The next messages to look at.
-    pub(crate) fn page(&self, queue: &Queue, after: Option<QueueId>) -> Vec<View> {
-        match self.id {
-            None => queue.page(after, PAGE),
-            Some(id) if after.is_none_or(|after| after < id) => {
-                queue.view(id).into_iter().collect()
-            }
-            Some(_) => Vec::new(),
-        }
-    }
-
-    fn limit(&self) -> usize {
-        if self.limit == 0 { LIMIT } else { self.limit }
-    }
-
-    fn admits_view(&self, view: &View) -> bool {
-        self.held.is_none_or(|held| held == view.entry.marks.has(Marks::HELD))
-    }
-
-    fn admits(&self, entry: &QueueEntry) -> bool {
-        let domain = |name: &String| {
-            entry.recipients.iter().any(|recipient| {
-                recipient.mailbox.domain().is_some_and(|domain| domain.as_str() == name)
-            })
-        };
-        self.sender.as_ref().is_none_or(|sender| *sender == entry.sender)
-            && self.domain.as_ref().is_none_or(domain)
-            && self.received_before.is_none_or(|before| entry.received_at < before)
-    }
-}
-
-/// Reads a page and adds what matches; `false`: there are enough. Blocking.
-pub(crate) fn list_page(page: Vec<View>, filter: &Filter, entries: &mut Vec<QueueEntry>) -> bool {
-    for view in page.into_iter().filter(|view| filter.admits_view(view)) {
-        match view.read() {
-            Ok(stored) => {
-                let entry = view.show(stored);
-                if filter.admits(&entry) {
-                    entries.push(entry);
-                }
-            }
-            Err(error) => {
-                tracing::error!(id = %view.id, %error, "spool: a queued message does not read");
-            }
-        }
-        if entries.len() >= filter.limit() {
-            return false;
-        }
-    }
-    true
-}
-
 impl Spool {
     /// The messages that match, in order of arrival. A message whose record does not read is
-    /// logged and left out.
+    /// logged and left out. Fewer than [`Filter::limit`] may come though there are more, if they
+    /// have very many recipients: there are no more when none comes.
     pub async fn list(&self, filter: Filter) -> Vec<QueueEntry> {
         let mut entries = Vec::new();
         let mut after = filter.after;
@@ -174,6 +98,19 @@ impl Spool {
                 Err(_) => return Vec::new(),
             }
         }
+    }
+
+    /// The text of a message, whoever delivers it meanwhile.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`], or `Failed` if it does not read.
+    pub async fn text(&self, id: QueueId) -> Result<BodyReader, AdminError> {
+        let view = self.shared.queue().view(id).ok_or(AdminError::NotFound(id))?;
+        let opened = BodyReader::of(&self.shared, view).await;
+        opened.map_err(|error| {
+            tracing::error!(%id, %error, "spool: a text does not open");
+            AdminError::Failed(id)
+        })
     }
 
     /// Holds a message: it is not tried until released. A delivery under way goes on.

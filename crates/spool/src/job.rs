@@ -1,26 +1,16 @@
 //! A message on its way out: claimed and read.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::message::{Message, milliseconds};
 use crate::progress::Progress;
 use crate::queue::{Marks, View};
-use crate::record::Header;
-use crate::segment::Segment;
 use crate::shared::Shared;
+use crate::text::{BodyReader, Text};
 use crate::{Envelope, Origin, QueueId, RecipientState};
-
-/// Octets read from a file at once.
-const BLOCK: usize = 128 * 1024;
-
-/// Texts up to this size are read together with the envelope: one trip to the disk less.
-const EAGER: u32 = 16 * 1024;
 
 /// A recipient whose turn it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,23 +87,6 @@ impl Drop for Claim {
     }
 }
 
-/// Where a job's text is.
-#[derive(Debug)]
-enum Text {
-    Read(Bytes),
-    Log {
-        segment: Arc<Segment>,
-        offset: u32,
-        header: Header,
-    },
-    /// In a file of its own; the head that the record holds goes before.
-    Own {
-        segment: Arc<Segment>,
-        offset: u32,
-        header: Header,
-    },
-}
-
 /// A claimed message. Nobody else gets it until it is settled or dropped; dropped, it goes
 /// back to the queue at once, unchanged.
 #[derive(Debug)]
@@ -143,14 +116,7 @@ impl Job {
                 delay_reported: progress.delay_reported,
             })
             .collect();
-        let (offset, header) = (view.entry.message.offset, stored.header);
-        let text = if stored.message.summary.external {
-            Text::Own { segment: Arc::clone(&view.segment), offset, header }
-        } else if header.body_len <= EAGER {
-            Text::Read(view.segment.read_body(offset, &header)?.into())
-        } else {
-            Text::Log { segment: Arc::clone(&view.segment), offset, header }
-        };
+        let text = Text::of(view, &stored)?;
         let (message, progress) = (stored.message, Mutex::new(stored.progress));
         Ok(Self { claim, message, progress, remaining, text })
     }
@@ -220,83 +186,6 @@ impl Job {
     /// The file system's answer, or `InvalidData` if the checksum says that a text in the log
     /// is damaged.
     pub async fn body(&self) -> io::Result<BodyReader> {
-        let shared = Arc::clone(&self.claim.shared);
-        let source = match &self.text {
-            Text::Read(text) => Source::Whole(Some(text.clone())),
-            Text::Log { segment, offset, header } => {
-                let (segment, offset, header) = (Arc::clone(segment), *offset, *header);
-                let body = shared.blocking(move || segment.read_body(offset, &header)).await?;
-                Source::Whole(Some(body.into()))
-            }
-            Text::Own { segment, offset, header } => {
-                let path = shared.own_file(self.id());
-                let (segment, offset, header) = (Arc::clone(segment), *offset, *header);
-                let opened = shared.blocking(move || {
-                    let head = segment.read_body(offset, &header)?;
-                    Ok((head, File::open(path)?))
-                });
-                let (head, file) = opened.await?;
-                let left = self.octets().saturating_sub(head.len() as u64);
-                let (file, wanted) = (Arc::new(file), self.message.summary.crc);
-                Source::File { head: head.into(), file, at: 0, left, crc: header.body_crc, wanted }
-            }
-        };
-        Ok(BodyReader { shared, source })
-    }
-}
-
-#[derive(Debug)]
-enum Source {
-    Whole(Option<Bytes>),
-    /// `crc`: of what has been read, the head included.
-    File {
-        head: Bytes,
-        file: Arc<File>,
-        at: u64,
-        left: u64,
-        crc: u32,
-        wanted: u32,
-    },
-}
-
-/// Reads a stored text in blocks.
-#[derive(Debug)]
-pub struct BodyReader {
-    shared: Arc<Shared>,
-    source: Source,
-}
-
-impl BodyReader {
-    /// The next block (at most 128 KiB from a file of its own, its head before that in one;
-    /// otherwise the whole text),
-    /// `None` at the end. Dropped before it is done, it may be called again.
-    ///
-    /// # Errors
-    /// The file system's answer, or `InvalidData` in place of the last block if the checksum
-    /// does not match: the transfer must be broken off then, not ended.
-    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let (file, at, left, crc, wanted) = match &mut self.source {
-            Source::Whole(text) => return Ok(text.take().filter(|text| !text.is_empty())),
-            Source::File { head, .. } if !head.is_empty() => return Ok(Some(std::mem::take(head))),
-            Source::File { left: 0, .. } => return Ok(None),
-            Source::File { file, at, left, crc, wanted, .. } => (file, at, left, crc, wanted),
-        };
-        let length = usize::try_from(*left).unwrap_or(BLOCK).min(BLOCK);
-        let (source, from) = (Arc::clone(file), *at);
-        let read = self.shared.blocking(move || {
-            let mut block = vec![0; length];
-            source.read_exact_at(&mut block, from)?;
-            Ok(block)
-        });
-        let block = read.await?;
-        let sum = crc32c::crc32c_append(*crc, &block);
-        if length as u64 == *left && sum != *wanted {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the checksum of the message's own file does not match",
-            ));
-        }
-        (*crc, *at, *left) = (sum, *at + length as u64, *left - length as u64);
-        Ok(Some(block.into()))
+        BodyReader::open(&self.claim.shared, &self.text, &self.message.summary).await
     }
 }

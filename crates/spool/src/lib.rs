@@ -20,6 +20,7 @@ mod config;
 mod draft;
 mod envelope;
 mod error;
+mod filter;
 mod id;
 mod intake;
 mod job;
@@ -39,15 +40,17 @@ mod salvage;
 mod scan;
 mod segment;
 mod segments;
+mod shape;
 mod shared;
 mod spool;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod text;
 mod view;
 mod wishes;
 
-pub use admin::{Filter, QueueEntry, QueueRecipient, RecipientState};
+pub use admin::{QueueEntry, QueueRecipient, RecipientState};
 pub use config::{ConfigError, Size, SpoolConfig};
 pub use draft::{Draft, DraftReader};
 pub use envelope::{
@@ -55,6 +58,9 @@ pub use envelope::{
     Recipient, Report, Wishes,
 };
 pub use error::{AdminError, IntakeError, SettleError, SpoolError};
+pub use filter::Filter;
 pub use id::{BadQueueId, QueueId};
-pub use job::{BodyReader, Job, Outcome, Remaining};
+pub use job::{Job, Outcome, Remaining};
+pub use shape::{AGES_MINUTES, Shape, ShapeBy, ShapeQuery, ShapeRow, States};
 pub use spool::{Damage, RecoveryReport, Spool, Stats};
+pub use text::BodyReader;

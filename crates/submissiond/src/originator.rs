@@ -34,7 +34,7 @@ pub(crate) struct Seen {
 /// Reads a field of originators.
 pub(crate) fn read(value: &[u8]) -> Result<Seen, Unreadable> {
     let addresses = addresses(value)?;
-    let text = unfold(value)?;
+    let text = unfold(value)?.replace(FOLD, "");
     let hidden = names::addresses_in(&names::decoded_words(&text)?);
     let in_names = names::addresses_in(&text);
     Ok(Seen { addresses, hidden, in_names })
@@ -44,7 +44,8 @@ pub(crate) fn read(value: &[u8]) -> Result<Seen, Unreadable> {
 /// 6854). May be none.
 pub(crate) fn addresses(value: &[u8]) -> Result<Vec<Mailbox>, Unreadable> {
     let text = unfold(value)?;
-    let mut reader = Reader { rest: &text, found: Vec::new(), element: Element::default() };
+    let mut reader =
+        Reader { rest: &text, found: Vec::new(), element: Element::default(), is_odd: false };
     let mut in_group = false;
     while let Some(c) = reader.next() {
         match c {
@@ -61,24 +62,34 @@ pub(crate) fn addresses(value: &[u8]) -> Result<Vec<Mailbox>, Unreadable> {
                 in_group = false;
             }
             ':' | ';' | '>' | ')' | '\\' => return Err(Unreadable),
+            FOLD => {}
             c => reader.plain(c)?,
         }
     }
     reader.end_of_element()?;
-    if in_group { Err(Unreadable) } else { Ok(reader.found) }
+    // Readers are known that go astray there, and take an address in a name for one that counts.
+    let stray = reader.is_odd && text.matches('@').count() > reader.found.len();
+    if in_group || stray { Err(Unreadable) } else { Ok(reader.found) }
 }
 
-/// The value in one line.
+/// Stands where a line was folded.
+const FOLD: char = '\n';
+
+/// The value with a mark for each fold.
 fn unfold(value: &[u8]) -> Result<String, Unreadable> {
-    let text = std::str::from_utf8(value).map_err(|_| Unreadable)?.replace("\r\n", "");
-    let valid = |c: char| c == '\t' || !c.is_control();
-    if text.chars().all(valid) { Ok(text.replace('\t', " ")) } else { Err(Unreadable) }
+    let text = std::str::from_utf8(value).map_err(|_| Unreadable)?;
+    if text.replace("\r\n", "").chars().any(|c| c.is_control() && c != '\t') {
+        return Err(Unreadable);
+    }
+    Ok(text.replace("\r\n", "\n").replace('\t', " "))
 }
 
 struct Reader<'a> {
     rest: &'a str,
     found: Vec<Mailbox>,
     element: Element,
+    /// Whether it has a fold within a quoted string or a comment, or a bracket in a name.
+    is_odd: bool,
 }
 
 /// What stands between two commas.
@@ -104,6 +115,7 @@ impl Reader<'_> {
             return Err(Unreadable);
         }
         self.element.bare_at |= c == '@';
+        self.is_odd |= matches!(c, '[' | ']');
         self.element.text.push(c);
         Ok(())
     }
@@ -116,11 +128,15 @@ impl Reader<'_> {
         self.element.text.push('"');
         loop {
             let c = self.next().ok_or(Unreadable)?;
+            if c == FOLD {
+                self.is_odd = true;
+                continue;
+            }
             self.element.text.push(c);
             match c {
                 '"' => return Ok(()),
                 '\\' => {
-                    let escaped = self.next().ok_or(Unreadable)?;
+                    let escaped = self.next().filter(|c| *c != FOLD).ok_or(Unreadable)?;
                     self.element.text.push(escaped);
                 }
                 _ => {}
@@ -134,7 +150,8 @@ impl Reader<'_> {
             match self.next().ok_or(Unreadable)? {
                 '(' => depth += 1,
                 ')' => depth -= 1,
-                '\\' => drop(self.next().ok_or(Unreadable)?),
+                '\\' => drop(self.next().filter(|c| *c != FOLD).ok_or(Unreadable)?),
+                FOLD => self.is_odd = true,
                 _ => {}
             }
             if depth > NESTING_MAX {

@@ -9,7 +9,7 @@ mod kit;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use kit::{LEGACY, WRONG_PASSWORD, start};
+use kit::{LEGACY, RECEIVING, Says, WRONG_PASSWORD, start};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -90,9 +90,31 @@ async fn one_line_for_each_happening() {
     let counts =
         r#"counts="ehlo=1 auth=1/2 mail=3/4 rcpt=2/3 data=1/2 rset=1 quit=1 commands=10/14""#;
     assert!(ended[0].contains(r#"reason="quit""#) && ended[0].contains(counts), "{ended:?}");
+    a_session_cannot_fill_the_log(&lines).await;
     for secret in ["secret", "AGFubm", "wrong"] {
         let found: Vec<_> =
             lines.with(secret).into_iter().filter(|l| !l.contains("wrong-password")).collect();
         assert!(found.is_empty(), "{found:?}");
     }
+}
+
+/// Refusals that are not for good end no session, and its log is bounded all the same.
+async fn a_session_cannot_fill_the_log(lines: &Lines) {
+    let daemon = start(RECEIVING).await;
+    daemon.steered.say(Says::AllowAnna { recipients_max: None });
+    let mut client = daemon.legacy().await;
+    client.expect("MAIL FROM:<stranger@example.org>", "250").await;
+    client.expect("RCPT TO:<ben@example.net>", "250").await;
+    for _ in 0..60 {
+        client.expect("RCPT TO:<x@example.org>", "452 4.5.3").await;
+    }
+    client.expect("QUIT", "221").await;
+    assert!(client.is_closed().await);
+    assert_eq!(lines.with("local-and-elsewhere").len(), 50);
+    let ended = lines.with("disconnected");
+    assert!(
+        ended.last().unwrap().contains("rcpt=1/61")
+            && ended.last().unwrap().contains("unlogged=10"),
+        "{ended:?}"
+    );
 }

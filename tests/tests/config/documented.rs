@@ -39,6 +39,13 @@ const TABLES: &[&str] = &[
     "spool",
     "relay",
     "relay.next_hop",
+    "relay.hop",
+    "relay.route",
+    "relay.mx",
+    "limits",
+    "limits.account",
+    "limits.address",
+    "limits.profile.small",
     "control",
     "log",
 ];
@@ -84,6 +91,7 @@ fn furnished() -> Site {
         ("tls/privkey.pem", "key.pem"),
         ("passwd", "users"),
         ("next-hop.password", "password"),
+        ("valkey.password", "password"),
     ] {
         let content = std::fs::read(site.path(from)).unwrap();
         site.write(&format!("etc/lastpost/{name}"), &content);
@@ -163,6 +171,17 @@ fn the_examples_are_good_configuration_too() {
     assert_eq!(config.tls.unwrap().named.len(), 1);
     assert!(config.relay.next_hop.unwrap().username.is_some());
     assert!(config.control.listen_pop3d.is_some());
+    // Figures that are shown as those of the section itself are.
+    let (shown, code) = (config.limits.unwrap(), limits::LimitsConfig::default());
+    assert_eq!(shown.entries_max, code.entries_max);
+    assert_eq!(shown.known_recipients_max, code.known_recipients_max);
+    assert_eq!(shown.language, code.language);
+    let with_figures = limits::LimitsConfig {
+        account: limits::ProfileConfig { action: None, ..shown.account },
+        address: limits::AddressConfig { action: None, ..shown.address },
+        ..code.clone()
+    };
+    assert!(with_figures.resolves_like(&code), "the figures in the file, and those in the code");
     let checked = check(&site.path("etc/lastpost/lastpost.toml"), &["--json"]);
     assert_eq!(checked.status, Some(0), "{}", checked.errors);
     let json: serde_json::Value = serde_json::from_str(&checked.output).unwrap();
@@ -230,7 +249,8 @@ fn every_key_is_explained_where_it_stands() {
     };
     let is_prose = |line: &str| line.starts_with("# ") && !is_setting(line);
     // Tables that stand more than once explain their keys in front of the first.
-    let repeated = ["tls.named", "pop3.listen", "submission.listen", "dkim.key"];
+    let repeated =
+        ["tls.named", "pop3.listen", "submission.listen", "dkim.key", "relay.hop", "relay.route"];
     let mut table = "";
     for (number, line) in lines.iter().enumerate() {
         if let Some(header) = line.trim_start_matches(EXAMPLE).strip_prefix('[') {

@@ -110,6 +110,26 @@ pub(crate) const TABLE: &[Case] = &[
     case("[log]", "[submission.header]\nclient = §\"hide\"\n\n[log]", &["submission.header.client", "did you mean `hidden`?"]),
     case("[log]", "[dkim]\noversign = §[\"To\"]\n\n[log]", &["dkim.oversign", "From is missing"]),
     case("[log]", "[[dkim.key]]\ndomain = \"example.net\"\nselector = §\"a b\"\nfile = \"x\"\n\n[log]", &["dkim.key[0].selector", "is no selector"]),
+    // Hops and routes.
+    case("[control]", "[[relay.hop]]\nname = \"a\"\naddress = §\"a b\"\n\n[control]", &["relay.hop[0].address", "host:port"]),
+    case("[control]", "[[relay.hop]]\nname = \"a\"\naddress = \"b\"\nrate = §\"fast\"\n\n[control]", &["relay.hop", "\"600/m\""]),
+    case("[control]", "[[relay.hop]]\nname = \"a\"\naddress = \"b\"\nlogin = { username = §\"u\" }\n\n[control]", &["relay.hop[0].login.username", "password_file or"]),
+    case("[control]", "[[relay.route]]\ndomains = [\"*\"]\nhops = §\"away\"\n\n[control]", &["relay.route[0].hops", "is its section missing?", "next_hop"]),
+    case("[control]", "[[relay.route]]\ndomains = §[\"a.example\", \"A.example\"]\nhops = \"mx\"\n\n[control]", &["relay.route[0].domains", "remove one"]),
+    case("[control]", "[[relay.route]]\n§domain = [\"*\"]\n\n[control]", &["relay.route", "did you mean `domains`?"]),
+    // Mail exchangers.
+    case("[control]", "[relay.mx]\ndnssec = §\"validat\"\n\n[control]", &["relay.mx.dnssec", "did you mean `validate`?"]),
+    case("[control]", "[relay.mx]\nservers = [§\"dns.example\"]\n\n[control]", &["relay.mx.servers[0]", "127.0.0.1"]),
+    case("[control]", "[relay.mx]\ntimeout = §\"5\"\n\n[control]", &["relay.mx.timeout", "\"5s\""]),
+    case("[control]", "[relay.mx]\nhosts_max = §0\n\n[control]", &["relay.mx.hosts_max", "1 to 50"]),
+    case("[control]", "[relay.mx]\n§port_ = 25\n\n[control]", &["relay.mx", "did you mean `port`?"]),
+    // Limits.
+    case("[log]", "[limits]\n§accounts = {}\n\n[log]", &["limits", "did you mean `account`?"]),
+    case("[log]", "[limits.account]\nmessages_per_hour = §\"many\"\n\n[log]", &["limits.account.messages_per_hour", "most = 200"]),
+    case("[log]", "[limits.account]\naction = §\"suspent\"\n\n[log]", &["limits.account.action", "did you mean `suspend`?"]),
+    case("[log]", "[limits]\n[limits.address]\n§messages_per_hour = { most = 1, action = \"suspend\" }\n\n[log]", &["limits.address.messages_per_hour", "\"hold\""]),
+    case("[log]", "[limits]\nlisteners = { legacy = §\"smal\" }\n\n[log]", &["limits.listeners.legacy", "[limits.profile.smal]"]),
+    case("[log]", "[limits]\nshared = §\"redis://:pw@192.0.2.1/0\"\n\n[log]", &["limits.shared", "shared_password_file"]),
     // Names that are nearly right.
     case("hostname =", "§hostnmae =", &["unknown field `hostnmae`", "did you mean `hostname`?"]),
     case("[accounts]", "[§acounts]", &["unknown field `acounts`", "did you mean `accounts`?"]),

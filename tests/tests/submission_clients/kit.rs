@@ -11,7 +11,7 @@ pub(crate) const AIKO: &str = "aiko@open.example";
 pub(crate) const BERT: &str = "bert@open.example";
 pub(crate) const FRIEND: &str = "friend@elsewhere.example";
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn house() -> House {
     House::start(Plan::default())
@@ -78,4 +78,11 @@ pub(crate) fn field(message: &str, name: &str) -> Vec<String> {
         .filter(|line| line.to_lowercase().starts_with(&begin))
         .map(str::to_owned)
         .collect()
+}
+
+/// How many messages are queued.
+pub(crate) fn queued(house: &House) -> u64 {
+    let status = house.control().get("/status").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&status).unwrap();
+    json["queued"].as_u64().unwrap()
 }

@@ -47,11 +47,10 @@ fn warnings(config: &Config, directory: &Directory) -> Result<Vec<String>, CliEr
     config.header_options()?;
     warnings.extend(crate::service::limits_warnings(config, directory));
     warnings.extend(warn_of_retired_files(&config.file));
-    if config.relay.next_hop.is_none() {
-        warnings.push(
-            "relay.next_hop is not set: mail for others waits in the queue until it expires"
-                .to_owned(),
-        );
+    warnings.extend(config.relay_settings()?.warnings());
+    if let Some(limits) = &config.limits {
+        let key = "limits.shared_password_file";
+        limits.shared_password().map_err(|error| config.mistake(key, error.to_string()))?;
     }
     crate::logging::filter(&config.log).map_err(|message| config.mistake("log.filter", message))?;
     check_addresses(config)?;

@@ -8,6 +8,7 @@ mod limits;
 mod maildrop;
 pub(crate) mod output;
 mod queue;
+mod route;
 pub(crate) mod running;
 mod trace;
 
@@ -85,6 +86,8 @@ enum Command {
     /// Look after the queue of accepted messages.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Show where mail for an address would go, and how the hops on the way are.
+    Route(route::RouteArgs),
     /// Look after what accounts may send.
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
@@ -160,6 +163,7 @@ fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Account(command) => account::run(command, common),
         Command::Hash(args) => account::hash(args, common),
         Command::Queue(command) => queue::run(command, common),
+        Command::Route(args) => route::run(args, common),
         Command::Limits(command) => limits::run(command, common),
         Command::Dkim(command) => dkim::run(command, common),
         Command::Trace(args) => trace::run(args, common),

@@ -1,22 +1,27 @@
 //! `lastpost queue`: the accepted messages that are not delivered yet.
 
-use std::fmt::Write as _;
+mod describe;
+mod order;
+mod select;
 
 use clap::Subcommand;
 
-use super::output::table;
 use super::running::{client, decode};
 use super::{CliError, CommonArgs};
-use crate::control::{ControlError, QueueQuery, QueuedMessage};
+use crate::config::Config;
+use crate::control::{
+    ControlError, LISTED_MAX, QueueAction, QueueQuery, QueueShape, QueuedMessage, ShapeOrder,
+};
+use order::OrderArgs;
+use select::Select;
 
 /// What can be done with the queue.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
     /// List the queue, oldest first; reads the spool itself while no daemon runs.
     List {
-        /// Only messages for this domain.
-        #[arg(long)]
-        domain: Option<String>,
+        #[command(flatten)]
+        select: Select,
         /// Only messages that came after this one.
         #[arg(long, value_name = "ID")]
         after: Option<String>,
@@ -24,31 +29,40 @@ pub(crate) enum QueueCommand {
         #[arg(long, default_value_t = 1000)]
         limit: usize,
     },
+    /// Count the queue by domain and age; reads the spool itself while no daemon runs.
+    Shape {
+        /// Count messages by the domains of their senders, not recipients by theirs.
+        #[arg(long)]
+        sender: bool,
+        /// Only messages in these states: incoming, active, deferred, held, scheduled.
+        #[arg(long, value_name = "STATE,…", default_value = "")]
+        state: String,
+        /// So many domains; the others are counted together.
+        #[arg(long, default_value_t = 20)]
+        top: usize,
+    },
     /// Show one message.
     Show {
         /// Its ID.
         id: String,
+        /// Show its header section too.
+        #[arg(long, conflicts_with = "body")]
+        header: bool,
+        /// Show its whole text too.
+        #[arg(long)]
+        body: bool,
+        /// At most so many octets of the text.
+        #[arg(long, default_value_t = 1 << 20)]
+        octets: usize,
     },
-    /// Keep a message from being tried.
-    Hold {
-        /// Its ID.
-        id: String,
-    },
-    /// Let a held message go.
-    Release {
-        /// Its ID.
-        id: String,
-    },
-    /// Try a message now.
-    Retry {
-        /// Its ID.
-        id: String,
-    },
-    /// Throw a message away, without a report to anybody.
-    Delete {
-        /// Its ID.
-        id: String,
-    },
+    /// Keep messages from being tried.
+    Hold(OrderArgs),
+    /// Let held messages go.
+    Release(OrderArgs),
+    /// Try messages now.
+    Retry(OrderArgs),
+    /// Throw messages away, without a report to anybody.
+    Delete(OrderArgs),
     /// Try every deferred message now.
     Flush,
 }
@@ -56,21 +70,37 @@ pub(crate) enum QueueCommand {
 pub(crate) fn run(command: &QueueCommand, common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
     match command {
-        QueueCommand::List { domain, after, limit } => {
-            let query =
-                QueueQuery { after: after.clone(), domain: domain.clone(), limit: Some(*limit) };
-            let messages = list(&config, &query)?;
-            common.output().show(&messages, |messages| describe_list(messages))
+        QueueCommand::List { select, after, limit } => {
+            let query = QueueQuery { after: after.clone(), ..select.query()? };
+            let messages = list(&config, query, *limit)?;
+            common.output().show(&messages, |messages| describe::list(messages))
         }
-        QueueCommand::Show { id } => {
-            let answer = client(&config)?.get(&format!("/queue/{id}")).map_err(CliError::failed)?;
-            let message: QueuedMessage = decode(&answer)?;
-            common.output().show(&message, describe)
+        QueueCommand::Shape { sender, state, top } => {
+            let order = ShapeOrder { sender: *sender, states: state.clone(), top: *top };
+            let shape = shape(&config, &order)?;
+            common.output().show(&shape, |shape| describe::shape(shape, *sender))
         }
-        QueueCommand::Hold { id } => act(&config, id, "hold"),
-        QueueCommand::Release { id } => act(&config, id, "release"),
-        QueueCommand::Retry { id } => act(&config, id, "retry"),
-        QueueCommand::Delete { id } => act(&config, id, "delete"),
+        QueueCommand::Show { id, header, body, octets } => {
+            let message = show(&config, id)?;
+            if !header && !body {
+                return common.output().show(&message, describe::message);
+            }
+            let path = format!("/queue/{id}/text?header={header}&octets={octets}");
+            let text = client(&config)?.get(&path).map_err(CliError::failed)?;
+            if common.json {
+                let whole = serde_json::json!({ "message": message, "text": text });
+                return common.output().show(&whole, |_| String::new());
+            }
+            common.output().show(&message, |message| {
+                let cut = *body && text.len() as u64 >= *octets as u64;
+                let more = if cut { "\n… cut; --octets shows more\n" } else { "" };
+                format!("{}\n{}{more}", describe::message(message), text.replace('\r', ""))
+            })
+        }
+        QueueCommand::Hold(args) => order::run(&config, common, QueueAction::Hold, args),
+        QueueCommand::Release(args) => order::run(&config, common, QueueAction::Release, args),
+        QueueCommand::Retry(args) => order::run(&config, common, QueueAction::Retry, args),
+        QueueCommand::Delete(args) => order::run(&config, common, QueueAction::Delete, args),
         QueueCommand::Flush => {
             let answer = client(&config)?.post("/queue/flush", "").map_err(CliError::failed)?;
             let hurried: usize = decode(&answer)?;
@@ -79,83 +109,80 @@ pub(crate) fn run(command: &QueueCommand, common: &CommonArgs) -> Result<(), Cli
     }
 }
 
-fn act(config: &crate::config::Config, id: &str, action: &str) -> Result<(), CliError> {
-    client(config)?.post(&format!("/queue/{id}/{action}"), "").map_err(CliError::failed)?;
-    Ok(())
-}
-
-/// From the running daemon, or from the disk if none runs.
-fn list(
-    config: &crate::config::Config,
-    query: &QueueQuery,
-) -> Result<Vec<QueuedMessage>, CliError> {
-    let mut path = format!("/queue?limit={}", query.limit.unwrap_or(0));
-    if let Some(domain) = &query.domain {
-        let domain = address::Domain::parse(domain)
-            .map_err(|error| CliError::Usage(format!("--domain: {error}")))?;
-        let _ = write!(path, "&domain={domain}");
-    }
-    if let Some(after) = &query.after {
-        let after: spool::QueueId =
-            after.parse().map_err(|error| CliError::Usage(format!("--after: {error}")))?;
-        let _ = write!(path, "&after={after}");
-    }
-    let asked = client(config).and_then(|client| match client.get(&path) {
+/// Asks the running daemon; `None` if none runs.
+fn ask<T: serde::de::DeserializeOwned>(config: &Config, path: &str) -> Result<Option<T>, CliError> {
+    match client(config)?.get(path) {
         Ok(answer) => decode(&answer).map(Some),
         Err(ControlError::NotRunning { .. }) => Ok(None),
         Err(error) => Err(CliError::failed(error)),
-    });
-    if let Ok(Some(messages)) = asked {
-        return Ok(messages);
     }
-    let filter = query.filter().map_err(CliError::Usage)?;
-    match spool::read::list(&config.spool.directory, &filter) {
-        Ok(entries) => Ok(entries.into_iter().map(QueuedMessage::from).collect()),
+}
+
+/// From the running daemon, or by `read` from the disk if none runs.
+fn ask_or_read<T>(
+    asked: Result<Option<T>, CliError>,
+    read: impl FnOnce() -> Result<T, spool::SpoolError>,
+) -> Result<T, CliError> {
+    if let Ok(Some(answer)) = asked {
+        return Ok(answer);
+    }
+    match (read(), asked) {
+        (Ok(found), _) => Ok(found),
         // A daemon has the spool open: then its own word counts.
-        Err(spool::SpoolError::InUse { .. }) => asked.map(Option::unwrap_or_default),
-        Err(error) => Err(CliError::failed(error)),
+        (Err(spool::SpoolError::InUse { .. }), Err(error)) => Err(error),
+        (Err(error), _) => Err(CliError::failed(error)),
     }
 }
 
-fn describe_list(messages: &[QueuedMessage]) -> String {
-    let rows = messages.iter().map(|message| {
-        let pending: Vec<_> = message
-            .recipients
-            .iter()
-            .filter(|recipient| recipient.state == "pending")
-            .map(|recipient| recipient.address.as_str())
-            .collect();
-        let next = message.next_attempt.map_or_else(|| "-".to_owned(), |at| at.to_string());
-        vec![
-            message.id.clone(),
-            message.received_at.to_string(),
-            message.octets.to_string(),
-            message.state.clone(),
-            message.attempts.to_string(),
-            next,
-            message.sender.clone(),
-            pending.join(","),
-        ]
-    });
-    table(&["id", "received", "octets", "state", "tries", "next", "from", "to"], rows)
+fn list(
+    config: &Config,
+    mut query: QueueQuery,
+    limit: usize,
+) -> Result<Vec<QueuedMessage>, CliError> {
+    let filter = |query: &QueueQuery| query.filter(jiff::Timestamp::now()).map_err(CliError::Usage);
+    filter(&query)?;
+    let mut messages: Vec<QueuedMessage> = Vec::new();
+    while messages.len() < limit {
+        query.limit = Some((limit - messages.len()).min(LISTED_MAX));
+        let asked = ask::<Vec<QueuedMessage>>(config, &format!("/queue{}", query.to_url()));
+        let filter = filter(&query)?;
+        let page = ask_or_read(asked, || {
+            let entries = spool::read::list(&config.spool.directory, &filter)?;
+            Ok(entries.into_iter().map(QueuedMessage::in_list).collect())
+        })?;
+        let Some(last) = page.last() else { break };
+        query.after = Some(last.id.clone());
+        messages.extend(page);
+    }
+    Ok(messages)
 }
 
-fn describe(message: &QueuedMessage) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "{}  {}  {} octets", message.id, message.state, message.octets);
-    let _ = writeln!(text, "from      {}", message.sender);
-    let _ = writeln!(text, "received  {} ({})", message.received_at, message.origin);
-    if let (Some(account), Some(authority)) = (&message.account, &message.authority) {
-        let _ = writeln!(text, "account   {account}, by {authority}");
-    }
-    for recipient in &message.recipients {
-        let reply = match (&recipient.last_reply, recipient.state.as_str()) {
-            (Some(reply), _) => format!(": {reply}"),
-            (None, "pending") => ": not tried yet".to_owned(),
-            (None, _) => String::new(),
-        };
-        let _ = writeln!(text, "to        {} {}{reply}", recipient.address, recipient.state);
-    }
-    text
+fn show(config: &Config, id: &str) -> Result<QueuedMessage, CliError> {
+    let name: spool::QueueId =
+        id.parse().map_err(|error| CliError::Usage(format!("{id}: {error}")))?;
+    let asked = match client(config)?.get(&format!("/queue/{name}")) {
+        Ok(answer) => decode(&answer).map(Some),
+        Err(ControlError::NotRunning { .. }) => Ok(None),
+        Err(error) => return Err(CliError::failed(error)),
+    };
+    let filter = spool::Filter { id: Some(name), ..spool::Filter::default() };
+    let found = ask_or_read(asked.map(|found| found.map(Some)), || {
+        let entries = spool::read::list(&config.spool.directory, &filter)?;
+        Ok(entries.into_iter().next().map(QueuedMessage::from))
+    })?;
+    found.ok_or_else(|| CliError::failed(spool::AdminError::NotFound(name)))
+}
+
+fn shape(config: &Config, order: &ShapeOrder) -> Result<QueueShape, CliError> {
+    let query = order.query().map_err(CliError::Usage)?;
+    let path = format!(
+        "/queue/shape?sender={}&states={}&top={}",
+        order.sender,
+        order.states.replace(' ', ""),
+        order.top
+    );
+    ask_or_read(ask(config, &path), || {
+        let now = jiff::Timestamp::now();
+        spool::read::shape(&config.spool.directory, query, now).map(QueueShape::from)
+    })
 }

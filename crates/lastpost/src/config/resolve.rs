@@ -20,7 +20,7 @@ impl Raw {
             submission: self.submission,
             dkim: self.dkim.relative_to(base),
             spool: self.spool,
-            relay: self.relay,
+            relay: self.relay.relative_to(base),
             limits: self.limits,
             filter: self.filter,
             control: self.control,
@@ -29,10 +29,8 @@ impl Raw {
         config.submission.header = config.submission.header.relative_to(base);
         config.spool.directory = base.join(&config.spool.directory);
         make_relative(&mut config.control.token_file, base);
-        if let Some(next_hop) = &mut config.relay.next_hop {
-            make_relative(&mut next_hop.ca_file, base);
-            make_relative(&mut next_hop.password_file, base);
-        }
+        let policies = config.data_directory.join("mta-sts");
+        config.relay.mx.policy_cache.get_or_insert(policies);
         if let Some(limits) = &mut config.limits {
             make_relative(&mut limits.shared_password_file, base);
         }

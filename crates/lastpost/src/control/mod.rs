@@ -8,6 +8,7 @@ mod client;
 mod limits;
 mod metrics;
 mod queue;
+mod relay;
 mod report;
 mod token;
 
@@ -23,10 +24,14 @@ use tokio::net::TcpListener;
 
 pub(crate) use self::limits::routes as limits_routes;
 pub use self::limits::{LimitsOrder, LimitsQuery};
+pub(crate) use self::relay::routes as relay_routes;
 pub use client::{ControlClient, ControlError};
 pub(crate) use metrics::Figure;
 pub(crate) use queue::routes as queue_routes;
-pub use queue::{QueueQuery, QueuedMessage, QueuedRecipient};
+pub use queue::{
+    LISTED_MAX, QueueAction, QueueDone, QueueFailure, QueueOrder, QueueQuery, QueueShape,
+    QueuedMessage, QueuedRecipient, ShapeLine, ShapeOrder,
+};
 pub use report::{Listening, Reloaded, Status};
 pub(crate) use token::Token;
 

@@ -2,7 +2,7 @@
 
 use auth::Authenticator;
 use pop3d::Pop3d;
-use relay::RelayStats;
+use relay::{HopState, HopStatus, RelayStats};
 use spool::Spool;
 
 use crate::control::Figure;
@@ -106,6 +106,40 @@ pub(super) fn of_relay(relay: &RelayStats) -> Vec<Figure> {
         gauge("relay.in_flight", "Messages being delivered", relay.in_flight.get()),
         gauge("relay.connections_open", "Connections that are open", relay.connections_open.get()),
     ]
+}
+
+/// Destinations that are told apart in metrics.
+const HOPS_MAX: usize = 200;
+
+/// Each destination: those of the configuration, and the busiest of the others.
+pub(super) fn of_hops(relay: &RelayStats) -> Vec<Figure> {
+    type Value = fn(&HopStatus) -> u64;
+    const COUNTERS: [(&str, &str, Value); 5] = [
+        ("hop.delivered", "Recipients handed to a destination", |hop| hop.delivered),
+        ("hop.deferred", "Attempts at a destination that failed for now", |hop| hop.deferred),
+        ("hop.failed", "Recipients that a destination refused for good", |hop| hop.failed),
+        ("hop.connections", "Connections to a destination", |hop| hop.connections),
+        ("hop.connections_failed", "Its failed connections", |hop| hop.connections_failed),
+    ];
+    const GAUGES: [(&str, &str, Value); 5] = [
+        ("hop.queued", "Messages in memory for a destination", |hop| hop.queued),
+        ("hop.in_line", "Messages in the spool that wait for it", |hop| hop.in_line),
+        ("hop.connections_open", "Connections that are open to it", |hop| hop.connections_open),
+        ("hop.connections_allowed", "Connections it bears", |hop| hop.connections_allowed),
+        ("hop.up", "Whether it takes mail", |hop| u64::from(hop.state == HopState::Up)),
+    ];
+    let hops = relay.destinations(HOPS_MAX);
+    let all = |figure: fn(&str, &'static str, u64) -> Figure,
+               of: &[(&str, &'static str, Value)]| {
+        let of_each = |(name, help, value): &(&str, &'static str, Value)| -> Vec<Figure> {
+            let one = |hop: &HopStatus| figure(name, help, value(hop)).labelled("hop", &*hop.name);
+            hops.iter().map(one).collect()
+        };
+        of.iter().flat_map(of_each).collect::<Vec<_>>()
+    };
+    let mut figures = all(counter, &COUNTERS);
+    figures.extend(all(gauge, &GAUGES));
+    figures
 }
 
 /// The filters.

@@ -1,5 +1,6 @@
 //! The running service: every room put in its place.
 
+mod delivery;
 mod figures;
 mod limits;
 mod reloads;
@@ -17,7 +18,6 @@ use address::Domain;
 use auth::{Authenticator, Clock, Directory, LastLogins};
 use netio::{Drain, DrainTrigger, Tls};
 use pop3d::Pop3d;
-use relay::{LocalAccounts, Relay};
 use spool::Spool;
 use submissiond::{Means, Submissiond};
 use tokio::net::TcpListener;
@@ -278,21 +278,6 @@ impl Building {
                 tracing::error!(target: "lastpost::submission", %error, "a listener broke");
             }
         }));
-        Ok(())
-    }
-
-    async fn start_relay(&mut self, spool: &Spool) -> Result<(), CliError> {
-        let settings = self.config.relay_settings()?;
-        let local = LocalAccounts::new(self.directory.clone(), self.local_domains.clone());
-        let (spool, clock) = (spool.clone(), Arc::clone(&self.clock));
-        let making = move || Ok(Relay::new(&settings, spool, Arc::new(local), clock));
-        let relay = blocking(making).await?.map_err(|error| self.config.relay_mistake(&error))?;
-        let relay = match &self.limits {
-            Some(limits) => relay.observed_by(limits::failure_observer(limits)),
-            None => relay,
-        };
-        self.sources.relay = Some(relay.stats());
-        self.tasks.push(tokio::spawn(relay.run(self.drain.clone())));
         Ok(())
     }
 

@@ -90,6 +90,7 @@ impl Sources {
         }
         if let Some(relay) = &self.relay {
             all.extend(figures::of_relay(relay));
+            all.extend(figures::of_hops(relay));
         }
         let others = self.figures.iter().flat_map(|figures| figures());
         all.extend(others.map(|(name, value)| Figure::counter(&name, "Counted by a room", value)));

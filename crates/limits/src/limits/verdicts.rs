@@ -172,20 +172,11 @@ fn log(who: &Who<'_>, breaches: &[Breach]) {
             rip = who.client.map(tracing::field::display),
             listener = who.listener,
             limit = breach.limit.word(breach.scope),
-            action = action_word(breach.action),
+            action = %breach.action,
             count = breach.count,
             most = breach.most,
             wait_s = breach.wait,
             "limit reached"
         );
-    }
-}
-
-fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Log => "log",
-        Action::Hold => "hold",
-        Action::Defer => "defer",
-        Action::Suspend => "suspend",
     }
 }

@@ -21,7 +21,7 @@ fn nothing_written_is_fine() {
 #[test]
 fn everything_written() {
     let text = r#"
-        servers = ["127.0.0.1:53", "[::1]:5353"]
+        servers = ["127.0.0.1", "[::1]:5353"]
         dnssec = "validate"
         dane = false
         mta_sts = false
@@ -55,7 +55,7 @@ fn errors_name_key_value_and_remedy() {
         ("timeout = \"99999999999999999999m\"", ["9999", "seconds or minutes"]),
         ("port = 0", ["relay.mx.port = 0", "1 to 65535"]),
         ("own_names = [\"a b\"]", ["relay.mx.own_names = \"a b\"", "mail.example.net"]),
-        ("servers = [\"127.0.0.1\"]", ["servers", "socket address"]),
+        ("servers = [\"dns.example\"]", ["\"dns.example\"", "address of a name server"]),
         ("dnssec = \"on\"", ["unknown variant `on`", "`validate`"]),
         ("addresses = \"both\"", ["unknown variant `both`", "`ipv6-first`"]),
         ("dnsec = \"off\"", ["unknown field `dnsec`", "`dnssec`"]),

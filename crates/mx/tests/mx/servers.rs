@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use mx::{Answer, Dns, Dnssec, Kind, Lookup, LookupError, MxConfig, Record, Wait};
+use mx::{Answer, Dns, Dnssec, Kind, Lookup, LookupError, MxConfig, NameServer, Record, Wait};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -117,7 +117,13 @@ async fn server(
 
 fn dns(server: SocketAddr, dnssec: Dnssec) -> Dns {
     let timeout = Wait::from_secs(1);
-    Dns::new(&MxConfig { servers: vec![server], dnssec, timeout, ..MxConfig::default() }).unwrap()
+    Dns::new(&MxConfig {
+        servers: vec![NameServer(server)],
+        dnssec,
+        timeout,
+        ..MxConfig::default()
+    })
+    .unwrap()
 }
 
 async fn ask(

@@ -218,8 +218,7 @@ impl HopConfig {
     /// Its paths made absolute.
     pub(super) fn relative_to(&mut self, base: &Path) {
         let login = self.login.as_mut().map(|login| &mut login.password_file);
-        let mut paths =
-            vec![&mut self.ca_file, &mut self.client_certificate, &mut self.client_key];
+        let mut paths = vec![&mut self.ca_file, &mut self.client_certificate, &mut self.client_key];
         paths.extend(login);
         for path in paths.into_iter().flatten() {
             *path = base.join(&*path);

@@ -76,7 +76,10 @@ fn errors_name_key_value_and_remedy() {
     for (text, parts) in [
         ("[[hop]]\naddress = \"a\"".to_owned(), ["missing field `name`", ""]),
         ("[[hop]]\nname = \"a\"".to_owned(), ["missing field `address`", ""]),
-        (one("[[hop]]\nname = \"a\"\naddress = \"c\""), ["relay.hop[1].name = \"a\"", "of its own"]),
+        (
+            one("[[hop]]\nname = \"a\"\naddress = \"c\""),
+            ["relay.hop[1].name = \"a\"", "of its own"],
+        ),
         (one("").replace("\"a\"", "\"mx\""), ["relay.hop[0].name = \"mx\"", "exchangers"]),
         (one("").replace("\"a\"", "\"next_hop\""), ["relay.hop[0].name", "[relay.next_hop]"]),
         (one("").replace("\"a\"", "\"a b\""), ["relay.hop[0].name = \"a b\"", "letters"]),

@@ -106,6 +106,9 @@ impl RelayConfig {
         for hop in &mut self.hop {
             hop.relative_to(base);
         }
+        if let Some(path) = &mut self.mx.policy_cache {
+            *path = base.join(&*path);
+        }
         self
     }
 }

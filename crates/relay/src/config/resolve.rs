@@ -118,9 +118,7 @@ impl Settings {
         if let Some(resolver) = &self.resolver {
             return Ok(Some(resolver.clone()));
         }
-        let asks = |hop: &HopSettings| {
-            matches!(&hop.target, Target::Host(next_hop) if next_hop.tls == TlsPolicy::Dane)
-        };
+        let asks = |hop: &HopSettings| matches!(&hop.target, Target::Host(next_hop) if next_hop.tls == TlsPolicy::Dane);
         if !self.routes.lead_to(Stop::Mx) && !self.hops.iter().any(asks) {
             return Ok(None);
         }

@@ -7,6 +7,9 @@ use super::{Aim, Choice, Unconvertible};
 /// Octets of a line without its end, at most (RFC 5322 section 2.1.1).
 const LINE_MAX: usize = 998;
 
+/// Octets that it may cost that a text stays readable.
+const READABLE: u64 = 32;
+
 /// What was seen of one content.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
@@ -44,10 +47,11 @@ impl Seen {
         !(high || self.binary || self.long_line)
     }
 
-    /// The shorter one, for text; quoted-printable keeps it readable.
+    /// The shorter one, for text; quoted-printable keeps it readable, which a short text gets at
+    /// any price.
     fn encoding(&self, text: bool) -> Choice {
         let quoted = self.octets.saturating_add(self.quoted.saturating_mul(2));
-        let base64 = self.octets.saturating_add(self.octets / 3);
+        let base64 = self.octets.saturating_add(self.octets / 3).saturating_add(READABLE);
         match text && !self.binary && quoted <= base64 {
             true => Choice::QuotedPrintable,
             false => Choice::Base64,

@@ -138,8 +138,7 @@ fn parameter(parameters: &[u8], name: &[u8]) -> Option<Vec<u8>> {
     loop {
         rest = rest.trim_ascii_start().strip_prefix(b";")?.trim_ascii_start();
         let equals = rest.iter().position(|&o| matches!(o, b'=' | b';'));
-        let Some(at) = equals else { return None };
-        let (found, behind) = rest.split_at(at);
+        let (found, behind) = rest.split_at(equals?);
         let Some(behind) = behind.strip_prefix(b"=") else {
             rest = behind;
             continue;

@@ -142,18 +142,15 @@ impl Connector {
         self.open_any(now, assurance).await.map(|connection| Connection { alone, ..connection })
     }
 
-    async fn open_any(
-        &self,
-        now: Moment,
-        assurance: Assurance,
-    ) -> Result<Connection, HopFailure> {
+    async fn open_any(&self, now: Moment, assurance: Assurance) -> Result<Connection, HopFailure> {
         if let Way::Unix(path) = &self.way {
             return self.open_local(path).await;
         }
         let (mut failure, candidates) = self.candidates(now, assurance).await?;
         let mut shunned = Vec::new();
         for candidate in candidates {
-            let (bad, good) = split(&candidate.addresses, |address| self.dialer.is_shunned(address));
+            let (bad, good) =
+                split(&candidate.addresses, |address| self.dialer.is_shunned(address));
             if !good.is_empty() {
                 match self.try_addresses(&candidate, good).await {
                     Ok(connection) => return Ok(connection),
@@ -342,8 +339,7 @@ impl Dns {
     ) -> Result<(Option<HopFailure>, Vec<Candidate>), HopFailure> {
         let (mut failure, mut candidates) = (None, Vec::new());
         for host in hosts {
-            let demand =
-                self.clients.demand(&host, &self.resolver, assurance, || otherwise(&host));
+            let demand = self.clients.demand(&host, &self.resolver, assurance, || otherwise(&host));
             match demand {
                 Ok(demand) => {
                     let at = |&ip| SocketAddr::new(ip, port);

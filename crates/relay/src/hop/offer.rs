@@ -108,6 +108,12 @@ impl Hop {
         !state.stopping && state.health.is_sound() && state.health.closed(now).is_none()
     }
 
+    /// For how long it is left alone still, if it is.
+    pub(crate) fn closed_for(&self) -> Option<Duration> {
+        let now = self.registrar.clock().now().mono;
+        self.lock().health.closed(now).map(|closed| closed.remaining)
+    }
+
     /// Whether nothing is lost if it is forgotten.
     pub(crate) fn is_forgettable(&self) -> bool {
         let now = self.registrar.clock().now().mono;

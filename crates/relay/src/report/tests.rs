@@ -1,5 +1,7 @@
 //! Reports, read as a program would read them.
 
+use envelope::{Notify, OriginalRecipient};
+use mail_parser::{MessageParser, MimeHeaders as _};
 use proptest::prelude::*;
 use smtp_proto::client::EnhancedCode;
 
@@ -19,8 +21,14 @@ struct Case {
     recipient: Mailbox,
     verdict: Verdict,
     status: EnhancedCode,
-    expired: bool,
+    action: Action,
+    subject: Subject,
+    envid: Option<EnvelopeId>,
+    original: Option<OriginalRecipient>,
     start: Vec<u8>,
+    whole: bool,
+    require_tls: bool,
+    copies: usize,
     language: Language,
 }
 
@@ -32,7 +40,13 @@ impl Default for Case {
             recipient: mailbox("nobody@example.net"),
             verdict: Verdict::failed(code(5, 1, 1), "550 5.1.1 no such user").about(&remote),
             status: code(5, 1, 1),
-            expired: false,
+            action: Action::Failed { expired: false },
+            subject: Subject::Failure,
+            envid: None,
+            original: None,
+            whole: false,
+            require_tls: false,
+            copies: 1,
             start: b"From: aiko@example.org\r\nSubject: hi\r\n\r\nbody\r\n".to_vec(),
             language: Language::English,
         }
@@ -45,14 +59,31 @@ impl Case {
         let now = at("2026-11-24T10:00:00Z");
         let place = Place { hello: &hello, language: self.language, now };
         let id = "0000000000001".parse().unwrap();
-        let original = Original { id, received_at: at("2026-11-24T09:58:07Z"), start: &self.start };
-        let failure = Failure {
-            recipient: &self.recipient,
-            status: self.status,
-            verdict: &self.verdict,
-            expired: self.expired,
+        let returned = match self.whole {
+            true => Returned::Whole(&self.start),
+            false => Returned::Header(&self.start),
         };
-        compose(&place, &self.sender, &original, &[failure], 0x1234)
+        let original = Original {
+            id,
+            received_at: at("2026-11-24T09:58:07Z"),
+            envid: self.envid.as_ref(),
+            returned,
+            require_tls: self.require_tls,
+        };
+        let recipient = Recipient {
+            mailbox: self.recipient.clone(),
+            notify: Notify::UNSAID,
+            original: self.original.clone(),
+        };
+        let entries: Vec<_> = (0..self.copies)
+            .map(|_| Entry {
+                recipient: &recipient,
+                action: self.action,
+                status: self.status,
+                verdict: &self.verdict,
+            })
+            .collect();
+        compose(&place, &self.sender, self.subject, &original, &entries, 0x1234)
     }
 
     fn text(&self) -> String {
@@ -140,7 +171,7 @@ fn expired_and_local() {
     let case = Case {
         verdict: Verdict::deferred(code(4, 2, 2), "no space left on device"),
         status: code(4, 4, 7),
-        expired: true,
+        action: Action::Failed { expired: true },
         ..Case::default()
     };
     let text = case.text();
@@ -155,7 +186,7 @@ fn a_hop_that_was_never_reached_is_named_without_its_port() {
     for (name, host) in [("next.example.net:25", "next.example.net"), ("::1:25", "::1")] {
         let remote = name.into();
         let verdict = Verdict::deferred(code(4, 4, 1), "refused").about(&remote);
-        let text = Case { verdict, expired: true, ..Case::default() }.text();
+        let text = Case { verdict, ..Case::default() }.text();
         assert!(text.contains(&format!("Remote-MTA: dns; {host}\r\n")), "{text}");
     }
 }
@@ -167,7 +198,10 @@ fn eight_bit_header_is_quoted() {
     assert!(report.body.is_ascii());
     let text = String::from_utf8(report.body.to_vec()).unwrap();
     let (_, parts) = parts(&text);
-    assert!(parts[2].0.ends_with("Content-Transfer-Encoding: quoted-printable"));
+    assert_eq!(
+        parts[2].0,
+        "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable"
+    );
     assert_eq!(parts[2].1, "Subject: r=C3=A9sum=C3=A9 =3D ok=20\r\nX: 1\r\n");
 }
 
@@ -194,6 +228,104 @@ fn long_replies_are_folded() {
         let text = Case { verdict, ..Case::default() }.text();
         assert!(text.lines().all(|line| line.len() <= 998), "a line is too long");
     }
+}
+
+#[test]
+fn what_the_sender_called_things() {
+    let case = Case {
+        envid: EnvelopeId::parse("QQ+2B314+20x"),
+        original: OriginalRecipient::parse("rfc822;first+40example.net"),
+        ..Case::default()
+    };
+    let text = case.text();
+    let (_, parts) = parts(&text);
+    assert!(parts[1].1.starts_with("Original-Envelope-Id: QQ+314 x\r\nReporting-MTA: dns; "));
+    assert!(parts[1].1.contains(
+        "\r\n\r\nOriginal-Recipient: rfc822; first@example.net\r\nFinal-Recipient: rfc822; "
+    ));
+    let original = OriginalRecipient::parse("utf-8;jörg@example.net");
+    let text = Case { original, ..Case::default() }.text();
+    assert!(text.contains("\r\nOriginal-Recipient: utf-8; j\\x{F6}rg@example.net\r\n"));
+}
+
+#[test]
+fn delays_and_successes() {
+    let delayed = Case {
+        verdict: Verdict::deferred(code(4, 4, 1), "connection refused"),
+        status: code(4, 4, 1),
+        action: Action::Delayed { until: at("2026-11-29T09:58:07Z") },
+        subject: Subject::Delay,
+        ..Case::default()
+    };
+    let text = delayed.text();
+    assert!(text.contains("Subject: Your message is delayed\r\n"));
+    assert!(text.contains("\r\nAction: delayed\r\nStatus: 4.4.1\r\n"));
+    assert!(text.contains("\r\nWill-Retry-Until: Sun, 29 Nov 2026 09:58:07 +0000\r\n"));
+    assert!(text.contains("still being tried"));
+
+    let delivered = Case {
+        verdict: Verdict::delivered("/home/nobody/secret"),
+        status: code(2, 0, 0),
+        action: Action::Delivered,
+        subject: Subject::Success,
+        ..Case::default()
+    };
+    let text = delivered.text();
+    assert!(text.contains("\r\nAction: delivered\r\nStatus: 2.0.0\r\nLast-Attempt-Date: "));
+    assert!(!text.contains("secret"), "nobody is told where it lies");
+
+    let remote = "next.example.net[192.0.2.9]:25".into();
+    let relayed = Case {
+        verdict: Verdict::delivered("250 queued").about(&remote),
+        action: Action::Relayed,
+        language: Language::Japanese,
+        ..delivered
+    };
+    let text = relayed.text();
+    assert!(text.contains("\r\nAction: relayed\r\n") && text.contains("smtp; 250 queued\r\n"));
+}
+
+#[test]
+fn a_whole_message_comes_back_as_it_was() {
+    let ascii = b"Subject: hi\r\n\r\nbody\r\n--x\r\n".to_vec();
+    let report = Case { start: ascii, whole: true, ..Case::default() }.compose();
+    assert!(!report.eight_bit);
+    let text = String::from_utf8(report.body.to_vec()).unwrap();
+    let (_, found) = parts(&text);
+    assert_eq!(found[2].0, "Content-Type: message/rfc822");
+    assert_eq!(found[2].1, "Subject: hi\r\n\r\nbody\r\n--x\r\n");
+    assert!(found[0].1.contains("Your message is attached"));
+
+    let eight_bit = b"Subject: hi\r\n\r\nna\xefve\r\n".to_vec();
+    let report = Case { start: eight_bit.clone(), whole: true, ..Case::default() }.compose();
+    assert!(report.eight_bit && !report.smtputf8);
+    let parsed = MessageParser::new().parse(&report.body).unwrap();
+    let inner = parsed.parts.last().unwrap();
+    assert!(inner.is_content_type("message", "rfc822"));
+    assert!(report.body.windows(eight_bit.len()).any(|window| window == eight_bit));
+
+    // A header in UTF-8 needs no SMTPUTF8 on the way back: the part is encoded.
+    let utf8 = "Subject: naïve\r\n\r\nhi\r\n".as_bytes().to_vec();
+    let report = Case { start: utf8, whole: true, ..Case::default() }.compose();
+    assert!(report.body.is_ascii() && !report.eight_bit);
+    let text = String::from_utf8(report.body.to_vec()).unwrap();
+    let (_, found) = parts(&text);
+    assert!(found[2].0.starts_with("Content-Type: message/global\r\n"));
+}
+
+#[test]
+fn what_may_not_leave_tls_is_reported_under_tls() {
+    assert!(Case { require_tls: true, ..Case::default() }.compose().require_tls);
+    assert!(!Case::default().compose().require_tls);
+}
+
+#[test]
+fn ten_thousand_recipients_are_one_report() {
+    let text = Case { copies: 10_000, ..Case::default() }.text();
+    let (_, parts) = parts(&text);
+    assert_eq!(parts[1].1.matches("\r\nFinal-Recipient: ").count(), 10_000);
+    assert_eq!(parts[0].1.matches("<nobody@example.net>").count(), 100);
+    assert!(parts[0].1.contains("\r\n  and 9900 more\r\n"));
 }
 
 fn decode_quoted(text: &str) -> Vec<u8> {
@@ -233,8 +365,16 @@ proptest! {
     }
 
     #[test]
-    fn any_header_makes_a_sound_report(start in prop::collection::vec(any::<u8>(), 0..3000)) {
-        let report = Case { start, ..Case::default() }.compose();
+    fn any_header_makes_a_sound_report(
+        start in prop::collection::vec(any::<u8>(), 0..3000),
+        words in "\\PC{0,300}",
+    ) {
+        let remote = "n.example[192.0.2.9]:25".into();
+        let verdict = Verdict::failed(code(5, 0, 0), words).about(&remote);
+        let report = Case { start, verdict, ..Case::default() }.compose();
+        let parsed = MessageParser::new().parse(&report.body).unwrap();
+        let kinds: Vec<_> = parsed.parts.iter().filter_map(|p| p.content_type()?.c_subtype.as_deref()).collect();
+        prop_assert_eq!(&kinds[..3], &["report", "plain", "delivery-status"]);
         prop_assert!(report.body.is_ascii() && !report.body.contains(&0));
         let text = String::from_utf8(report.body.to_vec()).unwrap();
         let (_, parts) = parts(&text);

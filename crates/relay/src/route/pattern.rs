@@ -36,9 +36,7 @@ impl Pattern {
             (Self::Below(_) | Self::Exact(_), Self::Any) | (Self::Exact(_), Self::Below(_)) => {
                 false
             }
-            (Self::Below(above), Self::Exact(domain)) => {
-                domain != above && domain.is_within(above)
-            }
+            (Self::Below(above), Self::Exact(domain)) => domain != above && domain.is_within(above),
             (Self::Below(above), Self::Below(domain)) => domain.is_within(above),
             (Self::Exact(domain), Self::Exact(other)) => domain == other,
         }

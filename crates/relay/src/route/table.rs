@@ -108,6 +108,12 @@ impl Routes {
         Some((route.number, &route.course))
     }
 
+    /// How many there are, with that to the next hop, which is the last.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

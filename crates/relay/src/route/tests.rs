@@ -116,8 +116,7 @@ fn order_of_preference() {
     );
     let courses: Vec<_> = routes.courses().cloned().collect();
     let Course::Hops(groups) = &courses[0] else { panic!() };
-    let expected =
-        [vec![Stop::Hop(0), Stop::Hop(1)], vec![Stop::Hop(2)], vec![Stop::Mx]];
+    let expected = [vec![Stop::Hop(0), Stop::Hop(1)], vec![Stop::Hop(2)], vec![Stop::Mx]];
     assert_eq!(**groups, expected);
     assert!(matches!(courses[1], Course::Refuse(_)));
 }
@@ -137,7 +136,10 @@ fn routes_without_mail_are_told() {
     assert_eq!(first(route("'*'", ""), route("'x.example'", "")), warning);
     assert_eq!(first(route("'*.x.example'", ""), route("'a.b.x.example'", "")), warning);
     assert_eq!(first(route("'*.x.example'", ""), route("'x.example'", "")), "");
-    assert_eq!(first(route("'x.example'", ""), route("'x.example', 'y.example'", "accounts = ['c@d']")), "");
+    assert_eq!(
+        first(route("'x.example'", ""), route("'x.example', 'y.example'", "accounts = ['c@d']")),
+        ""
+    );
     let some = "sender_domains = ['s.example']";
     assert_eq!(first(route("'*'", some), route("'x.example'", "")), "");
     assert_eq!(first(route("'*'", some), route("'x.example'", some)), warning);
@@ -168,12 +170,27 @@ fn errors_name_key_value_and_remedy() {
         ),
         ("domains = [\"*\"]", ["relay.route[0].hops = an empty list", "a, b, c, mx"]),
         ("domains = [\"*\"]\nhops = [[]]", ["relay.route[0].hops", "at least one hop"]),
-        ("domains = [\"*\"]\nhops = \"d\"", ["relay.route[0].hops = \"d\"", "is its section missing?"]),
-        ("domains = [\"*\"]\nhops = \"next_hop\"", ["relay.route[0].hops = \"next_hop\"", "a, b, c, mx"]),
-        ("domains = [\"*\"]\nhops = [\"a\", [\"b\", \"a\"]]", ["relay.route[0].hops = \"a\"", "once"]),
+        (
+            "domains = [\"*\"]\nhops = \"d\"",
+            ["relay.route[0].hops = \"d\"", "is its section missing?"],
+        ),
+        (
+            "domains = [\"*\"]\nhops = \"next_hop\"",
+            ["relay.route[0].hops = \"next_hop\"", "a, b, c, mx"],
+        ),
+        (
+            "domains = [\"*\"]\nhops = [\"a\", [\"b\", \"a\"]]",
+            ["relay.route[0].hops = \"a\"", "once"],
+        ),
         ("domains = [\"*\"]\nhops = [1]", ["invalid type: integer", "share the load"]),
-        ("domains = [\"*\"]\nhops = \"a\"\naccounts = [\"a/b\"]", ["relay.route[0].accounts", "names of"]),
-        ("domains = [\"*\"]\nhops = \"a\"\ndeliver = \"refuse\"", ["relay.route[0].hops", "none beside"]),
+        (
+            "domains = [\"*\"]\nhops = \"a\"\naccounts = [\"a/b\"]",
+            ["relay.route[0].accounts", "names of"],
+        ),
+        (
+            "domains = [\"*\"]\nhops = \"a\"\ndeliver = \"refuse\"",
+            ["relay.route[0].hops", "none beside"],
+        ),
         ("domains = [\"*\"]\nhops = \"a\"\ntext = \"no\"", ["relay.route[0].text", "\"refuse\""]),
         ("domains = [\"*\"]\ndeliver = \"burn\"", ["unknown variant `burn`", "`discard`"]),
         (
@@ -209,7 +226,10 @@ fn patterns() {
     for text in ["example.org", "*.example.org", "*"] {
         assert_eq!(Pattern::parse(text).unwrap().to_string(), text);
     }
-    assert_eq!(Pattern::parse("Bücher.Example").unwrap(), Pattern::parse("bücher.example").unwrap());
+    assert_eq!(
+        Pattern::parse("Bücher.Example").unwrap(),
+        Pattern::parse("bücher.example").unwrap()
+    );
     for bad in ["", "*.", "**", "*example.org", "a.*.b", ".", "@x.example"] {
         assert!(Pattern::parse(bad).is_err(), "{bad}");
     }

@@ -1,6 +1,8 @@
 //! What replies mean for a recipient.
 
-use smtp_proto::client::{Channel, Event, Message, Opening, Plan, ReplyReader, Step, TlsUse};
+use smtp_proto::client::{
+    Channel, Event, Message, Opening, Plan, Protocol, Recipient, ReplyReader, Step, TlsUse,
+};
 
 use super::*;
 
@@ -52,7 +54,12 @@ fn too_many_recipients_is_never_final() {
 /// Plays one transaction with three recipients; `replies` begin with that to MAIL.
 fn outcome(replies: &str) -> Outcome {
     let hello = address::Host::parse("relay.example").unwrap();
-    let opening = Opening::new(Plan { hello, tls: TlsUse::Never, credentials: None });
+    let opening = Opening::new(Plan {
+        protocol: Protocol::Smtp,
+        hello,
+        tls: TlsUse::Never,
+        credentials: None,
+    });
     let mut reader = ReplyReader::new();
     reader.feed(b"220 hi\r\n250-hi\r\n250 PIPELINING\r\n");
     let step = opening.receive(reader.next_reply().unwrap().unwrap()).unwrap();
@@ -66,9 +73,10 @@ fn play(channel: &mut Channel, mut reader: ReplyReader, replies: &str) -> Outcom
     let recipients = ["a@x.example", "b@x.example", "c@x.example"];
     let recipients = recipients.map(|text| address::Mailbox::parse(text).unwrap());
     let sender = address::ReversePath::Null;
-    let message = Message { sender: &sender, octets: 1, eight_bit: false, utf8_header: false };
+    let message = Message::new(&sender, 1);
     let mut out = Vec::new();
-    channel.begin(&message, &recipients, &mut out).unwrap();
+    let recipients = recipients.iter().map(Recipient::from);
+    assert!(channel.begin(&message, recipients, &mut out).unwrap().is_none());
     reader.feed(replies.replace(" / ", "\r\n").as_bytes());
     reader.feed(b"\r\n");
     loop {

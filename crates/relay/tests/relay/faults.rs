@@ -64,7 +64,6 @@ async fn an_absent_hop_is_not_hammered() {
     assert_eq!(running.stats.connections_failed.get(), failed + 1);
     let hop = NextHop::start_on(&address, Options::default()).await;
     house.clock.advance(Duration::from_secs(34));
-    tokio::time::sleep(Duration::from_secs(8)).await; println!("{:?} {:?} {:?} now {}", running.stats.destinations(3), house.spool.stats(), house.spool.next_due(), auth::Clock::now(&*house.clock).wall);
     house.emptied().await;
     running.stop().await;
     assert_eq!(hop.count(), 201);

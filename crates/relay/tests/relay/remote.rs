@@ -176,15 +176,19 @@ async fn many_recipients_go_out_in_several_transactions() {
     let hop = NextHop::start(Options::default()).await;
     let mut house = House::new(&hop.address);
     house.config.recipients_max = 10;
-    let addresses: Vec<_> = (0..35).map(|n| format!("x{n}@remote.example")).collect();
+    let mut addresses: Vec<_> = (0..35).map(|n| format!("x{n}@remote.example")).collect();
     let recipients: Vec<_> = addresses.iter().map(String::as_str).collect();
     let running = house.run();
     house.submit("aiko@example.org", &recipients, TEXT).await;
     house.emptied().await;
     running.stop().await;
-    let sizes: Vec<_> = hop.messages().iter().map(|m| m.recipients.len()).collect();
-    assert_eq!(sizes, [10, 10, 10, 5]);
-    let all: Vec<_> = hop.messages().into_iter().flat_map(|m| m.recipients).collect();
+    // At the same time, over as many connections: in any order.
+    let mut sizes: Vec<_> = hop.messages().iter().map(|m| m.recipients.len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [5, 10, 10, 10]);
+    let mut all: Vec<_> = hop.messages().into_iter().flat_map(|m| m.recipients).collect();
+    all.sort_unstable();
+    addresses.sort_unstable();
     assert_eq!(all, addresses);
 }
 
@@ -227,11 +231,12 @@ async fn what_the_hop_cannot_take_comes_back() {
     house.submit_flagged("ben@example.org", &to, b"Subject: x\r\n\r\nx\r\n", true, true).await;
     house.emptied().await;
     running.stop().await;
-    assert_eq!(hop.count(), 2);
+    assert_eq!(hop.count(), 3);
     let mut statuses: Vec<_> = house.mail_of("ben").iter().map(|m| status(m)).collect();
     statuses.sort();
-    assert_eq!(statuses, ["5.3.4", "5.6.3", "5.6.7"]);
-    assert_eq!(hop.heard("MAIL"), 2, "nothing of the others was sent");
+    assert_eq!(statuses, ["5.3.4", "5.6.7"]);
+    assert_eq!(hop.heard("MAIL"), 3, "nothing of the others was sent");
+    assert!(hop.messages().iter().all(|m| m.text.is_ascii()));
 }
 
 fn status(report: &str) -> String {

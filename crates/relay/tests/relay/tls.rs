@@ -16,7 +16,7 @@ const TEXT: &[u8] = b"Subject: hi\r\n\r\nhi\r\n";
 const TO: [&str; 1] = ["x@remote.example"];
 
 /// A server's side of TLS for `name`, and the PEM file of who vouches for it.
-fn certificate(name: &str) -> (TlsAcceptor, NamedTempFile) {
+pub(crate) fn certificate(name: &str) -> (TlsAcceptor, NamedTempFile) {
     let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -127,8 +127,8 @@ pub(crate) fn on_line<D: Daemon>(
     }
 }
 
-/// A line that is none of the commands. If it looks like `BDAT`, a chunk may stand behind it, which
-/// must not run as commands.
+/// A line that is none of the commands. If it looks like `BDAT` or `DATA`, a message may stand
+/// behind it, which must not run as commands.
 fn no_command<D: Daemon>(
     state: State<D>,
     line: &[u8],
@@ -136,8 +136,12 @@ fn no_command<D: Daemon>(
     reply: &Reply,
     desk: &mut Desk<'_>,
 ) -> Transition<D> {
-    if line.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"BDAT")) {
+    let begins = |word: &[u8]| line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(word));
+    if begins(b"BDAT") {
         return close(CloseReason::Bdat, verb, reply, desk);
+    }
+    if begins(b"DATA") {
+        desk.tally.blind = Some(CloseReason::BlindData);
     }
     stay(state, verb, reply, desk)
 }

@@ -11,7 +11,8 @@ use rustix::io::Errno;
 
 use super::{Allocation, Disk, Free, Layer};
 
-/// Something done to the disk. Files are known by inode, paths relative to the spool.
+/// Something done to the disk. Files are known by numbers that do not come again (inodes do),
+/// paths relative to the spool.
 #[derive(Clone, Debug)]
 enum Done {
     Create {
@@ -88,7 +89,19 @@ struct State {
     free: Option<Free>,
     /// What was there before the journal begins.
     base: Vec<(PathBuf, u64, Vec<u8>)>,
+    /// The numbers of files, by inode.
+    numbers: HashMap<u64, u64>,
+    last_number: u64,
     journal: Vec<Done>,
+}
+
+impl State {
+    /// The number of a file that is seen for the first time.
+    fn number(&mut self, inode: u64) -> u64 {
+        self.last_number += 1;
+        self.numbers.insert(inode, self.last_number);
+        self.last_number
+    }
 }
 
 /// See the module.
@@ -111,8 +124,8 @@ impl Faulty {
             for file in fs::read_dir(directory).unwrap() {
                 let path = file.unwrap().path();
                 if path.is_file() {
-                    let inode = inode(&File::open(&path).unwrap());
-                    base.push((new.relative(&path), inode, fs::read(&path).unwrap()));
+                    let number = new.lock().number(inode(&File::open(&path).unwrap()));
+                    base.push((new.relative(&path), number, fs::read(&path).unwrap()));
                 }
             }
         }
@@ -179,6 +192,10 @@ impl Faulty {
         self.lock().journal.push(done);
     }
 
+    fn number(&self, file: &File) -> u64 {
+        self.lock().numbers[&inode(file)]
+    }
+
     fn relative(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.root).unwrap().to_path_buf()
     }
@@ -203,7 +220,6 @@ impl Faulty {
         for done in &state.journal[..entries] {
             match done {
                 Done::Create { file, .. } => {
-                    // An inode may come again.
                     files.insert(*file, Content::default());
                     pending.push(done);
                 }
@@ -306,14 +322,15 @@ impl Layer for Faulty {
     fn create(&self, path: &Path) -> io::Result<File> {
         self.count()?;
         let file = Disk.create(path)?;
-        self.note(Done::Create { file: inode(&file), path: self.relative(path) });
+        let number = self.lock().number(inode(&file));
+        self.note(Done::Create { file: number, path: self.relative(path) });
         Ok(file)
     }
 
     fn allocate(&self, file: &File, size: u64) -> io::Result<Allocation> {
         self.count()?;
         file.set_len(size)?;
-        self.note(Done::Allocate { file: inode(file), size });
+        self.note(Done::Allocate { file: self.number(file), size });
         Ok(Allocation::Reserved)
     }
 
@@ -326,7 +343,7 @@ impl Layer for Faulty {
         }
         Disk.write_at(file, &[IoSlice::new(&octets)], offset)?;
         let written = octets.len();
-        self.note(Done::Write { file: inode(file), at: offset, octets });
+        self.note(Done::Write { file: self.number(file), at: offset, octets });
         match turn {
             Some(How::Error(errno)) => Err(errno.into()),
             _ => Ok(written),
@@ -334,9 +351,9 @@ impl Layer for Faulty {
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
-        self.count().inspect_err(|_| self.note(Done::LostSync { file: inode(file) }))?;
+        self.count().inspect_err(|_| self.note(Done::LostSync { file: self.number(file) }))?;
         // Nothing here depends on the machine's own medium.
-        self.note(Done::Sync { file: inode(file) });
+        self.note(Done::Sync { file: self.number(file) });
         Ok(())
     }
 
@@ -354,7 +371,7 @@ impl Layer for Faulty {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.count()?;
-        let file = inode(&File::open(from)?);
+        let file = self.number(&File::open(from)?);
         Disk.rename(from, to)?;
         self.note(Done::Rename { file, from: self.relative(from), to: self.relative(to) });
         Ok(())

@@ -64,7 +64,9 @@ async fn store(
     hold: Option<String>,
 ) -> Result<Stored, Refused> {
     let (coding, smtputf8) = (letter.coding(mail), letter.needs_smtputf8(mail));
-    let wishes = Wishes { tls_optional: letter.header.tls_optional, ..mail.wishes.clone() };
+    // RFC 8689 section 5: the option of MAIL overrides the field.
+    let tls_optional = letter.header.tls_optional && !mail.wishes.require_tls;
+    let wishes = Wishes { tls_optional, ..mail.wishes.clone() };
     let sender = letter.sender(mail).clone();
     letter.seal(mail.at.wall)?;
     let Letter { right, draft, charges, .. } = letter;

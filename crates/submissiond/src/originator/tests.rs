@@ -29,6 +29,10 @@ fn real_clients_are_understood() {
     one(" \"anna@example.net\" <anna@example.net>");
     one(" Anna < anna@example.net >");
     one(" anna@example.net,");
+    one(" [Team] Anna <anna@example.net>");
+    one(" \"a very long name\r\n that is folded\" <anna@example.net>");
+    one(" (a comment\r\n that is folded) anna@example.net");
+    assert_eq!(read(" anna@[192.0.2.1]").unwrap(), ["anna@[192.0.2.1]"]);
 }
 
 #[test]
@@ -72,6 +76,11 @@ fn what_could_be_read_in_two_ways_is_refused() {
         "anna\\@example.net",
         "ceo@bank <anna@example.net>",
         "ceo @bank.example <anna@example.net>",
+        "(boss@example.net\r\n <ceo@bank.example>) <anna@example.net>",
+        "\"ceo@bank.example\r\n \" <anna@example.net>",
+        "\"x\\\r\n \" <anna@example.net>",
+        "\"ceo@bank.example\" [Anna] <anna@example.net>",
+        "[ (ceo@bank.example) <anna@example.net>",
         "anna@example.net\u{0}",
         "anna@example.net\r",
         "anna@example.net\nBcc: x@example.org",

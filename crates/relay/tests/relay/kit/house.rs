@@ -12,8 +12,8 @@ use auth::{
 };
 use envelope::Coding;
 use netio::{Drain, DrainTrigger};
-use relay::config::{Period, Timeouts};
-use relay::{LocalAccounts, NextHopConfig, Relay, RelayConfig, RelayStats, Settings};
+use relay::config::{HopConfig, Hops, Period, RouteConfig, Timeouts, TlsPolicy};
+use relay::{LocalAccounts, NextHopConfig, Relay, RelayConfig, RelayStats, Router, Settings};
 use spool::{Envelope, Filter, QueueEntry, QueueId, Recipient, Spool, SpoolConfig, Wishes};
 use tempfile::TempDir;
 
@@ -24,12 +24,17 @@ pub(crate) struct House {
     pub(crate) spool: Spool,
     pub(crate) config: RelayConfig,
     pub(crate) timeouts: Timeouts,
+    /// What is asked for mail exchangers, instead of the DNS.
+    pub(crate) resolver: Option<mx::Resolver>,
+    /// What senders wish.
+    pub(crate) wishes: Wishes,
     accounts: Directory,
 }
 
 /// A relay at work.
 pub(crate) struct Running {
     pub(crate) stats: Arc<RelayStats>,
+    pub(crate) router: Router,
     trigger: DrainTrigger,
     task: tokio::task::JoinHandle<()>,
 }
@@ -44,14 +49,15 @@ impl House {
         let config = RelayConfig {
             next_hop: Some(NextHopConfig {
                 address: next_hop.to_owned(),
-                tls: relay::config::TlsPolicy::None,
+                tls: TlsPolicy::None,
                 ..NextHopConfig::default()
             }),
             local_domains: vec!["example.org".to_owned()],
             connection_idle: Period::from_secs(1),
             ..RelayConfig::default()
         };
-        Self { directory, clock, spool, config, timeouts: Timeouts::default(), accounts }
+        let (timeouts, resolver, wishes) = (Timeouts::default(), None, Wishes::default());
+        Self { directory, clock, spool, config, timeouts, resolver, wishes, accounts }
     }
 
     /// Gives an account a limit in octets.
@@ -69,26 +75,53 @@ impl House {
         self.config.next_hop.as_mut().unwrap()
     }
 
+    /// Another hop, without TLS.
+    pub(crate) fn name_hop(&mut self, name: &str, address: &str) -> &mut HopConfig {
+        let (name, address, tls) = (name.to_owned(), address.to_owned(), TlsPolicy::None);
+        let hop = HopConfig { name, address, tls, ..HopConfig::default() };
+        self.config.hop.push(hop);
+        self.config.hop.last_mut().unwrap()
+    }
+
+    /// Another route, behind those that are there.
+    pub(crate) fn route(&mut self, domains: &[&str], hops: &[&[&str]]) -> &mut RouteConfig {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let hops = Hops(hops.iter().map(|group| owned(group)).collect());
+        let route = RouteConfig { domains: owned(domains), hops, ..RouteConfig::default() };
+        self.config.route.push(route);
+        self.config.route.last_mut().unwrap()
+    }
+
     pub(crate) fn settings(&self) -> Settings {
         let settings = self.config.resolve("mail.example.org").unwrap();
-        Settings { timeouts: self.timeouts, ..settings }
+        Settings { timeouts: self.timeouts, resolver: self.resolver.clone(), ..settings }
     }
 
     /// Starts the relay.
     pub(crate) fn run(&self) -> Running {
+        self.run_with(|relay| relay)
+    }
+
+    /// The same, and `observer` is told of failures.
+    pub(crate) fn run_observed(&self, observer: Arc<dyn relay::FailureObserver>) -> Running {
+        self.run_with(|relay| relay.observed_by(observer))
+    }
+
+    fn run_with(&self, adorn: impl FnOnce(Relay) -> Relay) -> Running {
         let settings = self.settings();
         let local = LocalAccounts::new(self.accounts.clone(), settings.local_domains.clone());
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         let relay = Relay::new(&settings, self.spool.clone(), Arc::new(local), clock).unwrap();
-        let stats = relay.stats();
+        let relay = adorn(relay);
+        let (stats, router) = (relay.stats(), relay.router());
         let (trigger, drain) = Drain::new();
-        Running { stats, trigger, task: tokio::spawn(relay.run(drain)) }
+        Running { stats, router, trigger, task: tokio::spawn(relay.run(drain)) }
     }
 
     /// Closes the spool and opens it again, as a restart does. Tasks of a relay that was killed
     /// may hold it a moment longer.
     pub(crate) async fn reopen_spool(self) -> Self {
-        let Self { directory, clock, spool, config, timeouts, accounts } = self;
+        let Self { directory, clock, spool, config, timeouts, resolver, wishes, accounts } = self;
         spool.close().await;
         let mut opened = None;
         eventually("the spool is free", || {
@@ -97,7 +130,7 @@ impl House {
         })
         .await;
         let spool = opened.unwrap();
-        Self { directory, clock, spool, config, timeouts, accounts }
+        Self { directory, clock, spool, config, timeouts, resolver, wishes, accounts }
     }
 
     /// Queues a message as a customer would. `from` may be `<>`.
@@ -113,19 +146,36 @@ impl House {
         eight_bit: bool,
         smtputf8: bool,
     ) -> QueueId {
+        let coding = if eight_bit { Coding::EightBit } else { Coding::SevenBit };
+        let adorn = |envelope: &mut Envelope| {
+            envelope.coding = coding;
+            envelope.smtputf8 = smtputf8;
+        };
+        self.submit_as(from, to, text, adorn).await
+    }
+
+    /// As [`Self::submit`], and `adorn` sets what else is in the envelope.
+    pub(crate) async fn submit_as(
+        &self,
+        from: &str,
+        to: &[&str],
+        text: &[u8],
+        adorn: impl FnOnce(&mut Envelope),
+    ) -> QueueId {
         let sender = ReversePath::parse(&format!("<{}>", from.trim_matches(['<', '>']))).unwrap();
         let permit = self.permit(&sender).await;
         let mut draft = self.spool.draft().unwrap();
         draft.write(text).await.unwrap();
         let recipients = to.iter().map(|to| Recipient::new(Mailbox::parse(to).unwrap()));
-        let envelope = Envelope {
+        let mut envelope = Envelope {
             sender,
             recipients: recipients.collect(),
-            smtputf8,
-            coding: if eight_bit { Coding::EightBit } else { Coding::SevenBit },
-            wishes: Wishes::default(),
+            smtputf8: false,
+            coding: Coding::SevenBit,
+            wishes: self.wishes.clone(),
             received_at: self.clock.now().wall,
         };
+        adorn(&mut envelope);
         self.spool.intake(&permit, envelope, draft).await.unwrap()
     }
 

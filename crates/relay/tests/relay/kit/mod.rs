@@ -3,6 +3,8 @@
 mod house;
 mod next_hop;
 mod session;
+mod zone;
 
 pub(crate) use house::{House, eventually};
 pub(crate) use next_hop::{NextHop, Options, Reaction, Seen};
+pub(crate) use zone::Zone;

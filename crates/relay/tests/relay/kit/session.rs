@@ -21,8 +21,12 @@ struct Session<'a> {
     record: &'a Mutex<Record>,
     tls: bool,
     authenticated: bool,
+    /// It was greeted with LHLO: there is a reply for each recipient.
+    lmtp: bool,
     mail: Option<String>,
     recipients: Vec<String>,
+    /// The chunks so far; none after a refused one, until RSET.
+    chunks: Option<Vec<u8>>,
 }
 
 /// Whether a connection goes on.
@@ -51,8 +55,10 @@ pub(crate) async fn serve(
         record,
         tls: options.implicit,
         authenticated: false,
+        lmtp: false,
         mail: None,
         recipients: Vec::new(),
+        chunks: Some(Vec::new()),
     };
     if !session.react("connect", "220 next.example ESMTP").await? {
         return Ok(());
@@ -137,7 +143,8 @@ impl Session<'_> {
         let verb = line.split([' ', ':']).next().unwrap().to_ascii_uppercase();
         let locked = self.options.login.is_some() && !self.authenticated;
         match verb.as_str() {
-            "EHLO" => {
+            "EHLO" | "LHLO" => {
+                self.lmtp = verb == "LHLO";
                 let reply = self.ehlo();
                 return self.on(line, &reply).await;
             }
@@ -167,13 +174,16 @@ impl Session<'_> {
             "RCPT" if self.mail.is_some() => {
                 let answer = self.answer(line, "250 2.1.5 ok").await?;
                 if answer == Some(b'2') {
-                    self.recipients.push(line[9..line.len() - 1].to_owned());
+                    let address = line.split(['<', '>']).nth(1).unwrap_or_default();
+                    self.recipients.push(address.to_owned());
                 }
                 return Ok(on(answer));
             }
             "DATA" if !self.recipients.is_empty() => return self.data().await,
+            "BDAT" => return self.chunk(line).await,
             "RCPT" | "DATA" => return self.on(line, "503 5.5.1 out of order").await,
             "RSET" => {
+                self.chunks = Some(Vec::new());
                 self.mail = None;
                 self.recipients.clear();
             }
@@ -234,13 +244,62 @@ impl Session<'_> {
                 return Ok(Next::End);
             }
         };
+        self.end(".", text).await
+    }
+
+    async fn chunk(&mut self, line: &str) -> io::Result<Next> {
+        let mut words = line.split(' ').skip(1);
+        let octets: usize = words.next().unwrap().parse().unwrap();
+        let last = words.next() == Some("LAST");
+        while self.input.len() < octets {
+            if self.read().await? == 0 {
+                return Ok(Next::End);
+            }
+        }
+        let piece: Vec<u8> = self.input.drain(..octets).collect();
+        let ready = self.mail.is_some() && !self.recipients.is_empty();
+        let Some(chunks) = self.chunks.as_mut().filter(|_| ready) else {
+            return self.on("BDAT out of order", "503 5.5.1 out of order").await;
+        };
+        chunks.extend_from_slice(&piece);
+        if last {
+            let text = std::mem::take(chunks);
+            return self.end("BDAT LAST", text).await;
+        }
+        let answer = self.answer("BDAT", "250 2.0.0 go on").await?;
+        if matches!(answer, Some(b'4' | b'5')) {
+            self.chunks = None;
+        }
+        Ok(on(answer))
+    }
+
+    /// The text is here.
+    async fn end(&mut self, command: &str, text: Vec<u8>) -> io::Result<Next> {
         let mail = self.mail.take().unwrap();
         let recipients = std::mem::take(&mut self.recipients);
         let (connection, tls) = (self.number, self.tls);
-        let answer = self.answer(".", "250 2.0.0 taken").await;
-        // What was refused was not taken; what was cut off may have been.
-        if !matches!(answer, Ok(Some(b'4' | b'5'))) {
-            let received = Received { mail, recipients, text, connection, tls };
+        let mut taken = Vec::new();
+        let mut answer = Ok(None);
+        let groups: Vec<_> = match self.lmtp {
+            true => recipients.into_iter().map(|recipient| vec![recipient]).collect(),
+            false => vec![recipients],
+        };
+        for recipients in groups {
+            let command = match self.lmtp {
+                true => format!("{command} {}", recipients[0]),
+                false => command.to_owned(),
+            };
+            answer = self.answer(&command, "250 2.0.0 taken").await;
+            // What was refused was not taken; what was cut off may have been.
+            if !matches!(answer, Ok(Some(b'4' | b'5'))) {
+                taken.extend(recipients);
+            }
+            if !matches!(answer, Ok(Some(_))) {
+                break;
+            }
+        }
+        if !taken.is_empty() {
+            let received = Received { mail, recipients: taken, text, connection, tls };
             lock(self.record).messages.push(received);
         }
         Ok(on(answer?))
