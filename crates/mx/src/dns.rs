@@ -61,6 +61,10 @@ impl Dns {
     /// # Errors
     /// If there is no name server to ask.
     pub fn new(config: &MxConfig) -> Result<Self, MxConfigError> {
+        Self::with_anchors(config, TrustAnchors::default())
+    }
+
+    fn with_anchors(config: &MxConfig, anchors: TrustAnchors) -> Result<Self, MxConfigError> {
         let servers = match config.servers.as_slice() {
             [] => system_servers()?,
             servers => servers.iter().map(|server| server.0).collect(),
@@ -80,9 +84,8 @@ impl Dns {
         let servers = servers.into_iter().map(server);
         let pool = NameServerPool::from_config(servers, context, TokioRuntimeProvider::default());
         let pool = RetryDnsHandle::new(pool, ATTEMPTS);
-        let validating = (config.dnssec == Dnssec::Validate).then(|| {
-            DnssecDnsHandle::with_trust_anchor(pool.clone(), Arc::new(TrustAnchors::default()))
-        });
+        let validating = (config.dnssec == Dnssec::Validate)
+            .then(|| DnssecDnsHandle::with_trust_anchor(pool.clone(), Arc::new(anchors)));
         Ok(Self {
             pool,
             validating,
@@ -293,3 +296,6 @@ fn no_tls() -> Result<TlsConfig, MxConfigError> {
     let failed = |error: NetError| MxConfigError::new("servers", "[]", error);
     TlsConfig::new().map_err(failed)
 }
+
+#[cfg(test)]
+mod tests;

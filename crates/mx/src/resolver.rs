@@ -27,6 +27,13 @@ pub struct Means {
     pub https_port: u16,
 }
 
+impl Means {
+    fn of(config: &MxConfig) -> Result<Self, MxConfigError> {
+        config.check()?;
+        Ok(Self { lookup: Arc::new(Dns::new(config)?), trust: Trust::System, https_port: 443 })
+    }
+}
+
 /// Finds the hosts that take a domain's mail. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Resolver(Arc<Inner>);
@@ -54,9 +61,16 @@ impl Resolver {
     /// # Errors
     /// The first value that cannot be used.
     pub fn new(config: &MxConfig, own: &[Domain], now: i64) -> Result<Self, MxConfigError> {
-        config.check()?;
-        let lookup = Arc::new(Dns::new(config)?);
-        Self::with_means(config, own, Means { lookup, trust: Trust::System, https_port: 443 }, now)
+        Self::build(config, own, Means::of(config)?, true, now)
+    }
+
+    /// The same for a command that shows something: it uses the policies on disk, and leaves
+    /// them as they are.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn observer(config: &MxConfig, own: &[Domain], now: i64) -> Result<Self, MxConfigError> {
+        Self::build(config, own, Means::of(config)?, false, now)
     }
 
     /// A resolver with other means. Blocking, too.
@@ -69,8 +83,18 @@ impl Resolver {
         means: Means,
         now: i64,
     ) -> Result<Self, MxConfigError> {
+        Self::build(config, own, means, true, now)
+    }
+
+    fn build(
+        config: &MxConfig,
+        own: &[Domain],
+        means: Means,
+        writes: bool,
+        now: i64,
+    ) -> Result<Self, MxConfigError> {
         config.check()?;
-        let sts = if config.mta_sts { sts(config, &means, now)? } else { None };
+        let sts = if config.mta_sts { sts(config, &means, writes, now)? } else { None };
         let configured = config.own_names.iter().filter_map(|text| name::host(text));
         let own = own.iter().filter_map(name::ascii).chain(configured).collect();
         let anybody = TlsClient::new(&Trust::Anybody, &[])
@@ -291,6 +315,7 @@ fn under_policy(host: MxHost, policy: Option<&StsPolicy>) -> MxHost {
 fn sts(
     config: &MxConfig,
     means: &Means,
+    writes: bool,
     now: i64,
 ) -> Result<Option<(Sts, TlsClient)>, MxConfigError> {
     let client = match TlsClient::new(&means.trust, &[]) {
@@ -305,7 +330,7 @@ fn sts(
     };
     let directory = config.policy_cache.as_deref();
     let https = client.with_alpn(&[b"http/1.1"]);
-    let opened = Sts::open(directory, https, means.https_port, now).map_err(|error| {
+    let opened = Sts::open(directory, writes, https, means.https_port, now).map_err(|error| {
         let found = directory.map(|path| path.display().to_string()).unwrap_or_default();
         let expected = format!("a directory that this daemon can write to: {error}");
         MxConfigError::new("policy_cache", found, expected)

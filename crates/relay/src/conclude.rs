@@ -1,5 +1,6 @@
 //! The end of an attempt: log, report, record.
 
+mod gather;
 mod tell;
 
 use std::sync::{Arc, OnceLock};
@@ -15,11 +16,13 @@ use tokio::sync::Semaphore;
 
 use crate::clock::{ClockWatch, Step};
 use crate::config::{Language, Settings};
+use crate::parcel::Parcel;
 use crate::report::{Action, Reports};
 use crate::schedule::{self, Attempt, Next, Schedule};
 use crate::task::Task;
 use crate::verdict::{Kind, Onward, Verdict, code};
 use crate::{FailureObserver, RelayStats};
+use gather::Gathering;
 use tell::{Item, News};
 
 /// Messages that may be in memory at the same time to be returned whole.
@@ -41,6 +44,7 @@ pub(crate) struct Registrar {
     stats: Arc<RelayStats>,
     observer: OnceLock<Arc<dyn FailureObserver>>,
     whole: Semaphore,
+    gathering: Gathering,
 }
 
 /// What becomes of a recipient now.
@@ -76,6 +80,7 @@ impl Registrar {
             stats,
             observer: OnceLock::new(),
             whole: Semaphore::new(WHOLE_MAX),
+            gathering: Gathering::default(),
         }
     }
 
@@ -159,7 +164,7 @@ impl Registrar {
 
     /// Logs each verdict, puts the reports that are due into the queue, and only then records
     /// what became of the recipients: a crash between makes a report twice, never none.
-    pub(crate) async fn conclude(&self, task: Task, verdicts: Vec<(usize, Verdict)>) {
+    pub(crate) async fn conclude(self: &Arc<Self>, task: Task, verdicts: Vec<(usize, Verdict)>) {
         let now = self.look_at_clock();
         task.count(&verdicts);
         let Task { job, .. } = task;
@@ -169,9 +174,16 @@ impl Registrar {
             let fate = self.decide(&job, index, &verdict, now);
             self.sort(&job, index, verdict, fate, now, &mut outcomes, &mut news);
         }
+        if news.has_tidings() && job.is_shared() {
+            self.gather(&job, &mut news);
+        }
         if !news.is_empty() {
             self.tell(&job, news, now, &mut outcomes).await;
         }
+        self.record(job, outcomes).await;
+    }
+
+    async fn record(&self, job: Parcel, outcomes: Vec<(usize, Outcome)>) {
         if let Err(error) = job.settle(&self.spool, outcomes).await {
             tracing::error!(target: "lastpost::relay", %error, "outcome not recorded");
         }

@@ -22,6 +22,8 @@ pub(crate) struct Fleet {
     common: Common,
     routing: RwLock<Arc<Routing>>,
     domains: Mutex<Domains>,
+    /// Hops of earlier routes that have not ended what they had begun.
+    retired: Mutex<Vec<Arc<Hop>>>,
 }
 
 /// The routes, and the hops that they mean.
@@ -72,7 +74,7 @@ impl Fleet {
     pub(crate) fn new(settings: &Settings, common: Common) -> Result<Self, ConfigError> {
         let routing = RwLock::new(Arc::new(Routing::new(settings, &common)?));
         let domains = Domains { sweep_at: SWEEP_MIN, ..Domains::default() };
-        Ok(Self { common, routing, domains: Mutex::new(domains) })
+        Ok(Self { common, routing, domains: Mutex::new(domains), retired: Mutex::default() })
     }
 
     /// The routes in force.
@@ -93,6 +95,7 @@ impl Fleet {
         for hop in &old.hops {
             hop.stop();
         }
+        self.retired().extend(old.hops.iter().cloned());
         Ok(())
     }
 
@@ -150,6 +153,7 @@ impl Fleet {
     /// Calls those in line wherever there is room and nobody did; once in a while.
     pub(crate) fn look_after(&self) {
         self.each(|hop| hop.nudge());
+        self.retired().retain(|hop| !hop.has_ended());
         let mut domains = self.domains();
         if domains.known.len() >= SWEEP_MIN {
             domains.sweep();
@@ -158,9 +162,14 @@ impl Fleet {
 
     /// All destinations, while none can be added.
     fn each(&self, act: impl Fn(&Arc<Hop>)) {
-        self.routing().hops.iter().for_each(&act);
-        let known: Vec<_> = self.domains().known.values().map(|(hop, _)| Arc::clone(hop)).collect();
-        known.iter().for_each(act);
+        self.all().iter().for_each(act);
+    }
+
+    fn all(&self) -> Vec<Arc<Hop>> {
+        let mut all = self.routing().hops.clone();
+        all.extend(self.domains().known.values().map(|(hop, _)| Arc::clone(hop)));
+        all.extend(self.retired().iter().cloned());
+        all
     }
 
     pub(crate) fn stop(&self) {
@@ -173,9 +182,7 @@ impl Fleet {
 
     /// Ends when the last connection is closed, after [`Self::stop`].
     pub(crate) async fn stopped(&self) {
-        let mut hops = self.routing().hops.clone();
-        hops.extend(self.domains().known.values().map(|(hop, _)| Arc::clone(hop)));
-        for hop in hops {
+        for hop in self.all() {
             hop.stopped().await;
         }
     }
@@ -190,6 +197,10 @@ impl Fleet {
         all.extend(others);
         all.truncate(max);
         all
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Arc<Hop>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn domains(&self) -> MutexGuard<'_, Domains> {

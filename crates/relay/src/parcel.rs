@@ -57,6 +57,11 @@ impl Parcel {
         Self(Arc::clone(&self.0))
     }
 
+    /// Whether there are other handles.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// Records what became of the recipients that were this handle's.
     ///
     /// # Errors

@@ -91,7 +91,8 @@ pub enum AdminError {
     /// No such message (any more).
     #[error("there is no message {0} in the queue")]
     NotFound(QueueId),
-    /// Writing or flushing failed; nothing changed.
+    /// Writing or flushing failed; nothing changed, unless a crash in this moment makes the
+    /// change all the same.
     #[error("the spool could not record the change to {0}")]
     Failed(QueueId),
 }

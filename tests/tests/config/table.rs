@@ -119,7 +119,7 @@ pub(crate) const TABLE: &[Case] = &[
     case("[control]", "[[relay.route]]\n§domain = [\"*\"]\n\n[control]", &["relay.route", "did you mean `domains`?"]),
     // Mail exchangers.
     case("[control]", "[relay.mx]\ndnssec = §\"validat\"\n\n[control]", &["relay.mx.dnssec", "did you mean `validate`?"]),
-    case("[control]", "[relay.mx]\nservers = [§\"dns.example\"]\n\n[control]", &["relay.mx.servers[0]", "127.0.0.1"]),
+    case("[control]", "[relay.mx]\nservers = §[\"dns.example\"]\n\n[control]", &["relay.mx.servers[0]", "127.0.0.1"]),
     case("[control]", "[relay.mx]\ntimeout = §\"5\"\n\n[control]", &["relay.mx.timeout", "\"5s\""]),
     case("[control]", "[relay.mx]\nhosts_max = §0\n\n[control]", &["relay.mx.hosts_max", "1 to 50"]),
     case("[control]", "[relay.mx]\n§port_ = 25\n\n[control]", &["relay.mx", "did you mean `port`?"]),

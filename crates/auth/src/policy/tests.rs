@@ -29,6 +29,7 @@ fn each_word_is_read_and_written_back() {
         ("quota=2048", "quota=2K"),
         ("quota=0,100", "quota=0,100"),
         ("quota=1T,10000", "quota=1T,10000"),
+        ("limits=Business_2", "limits=Business_2"),
     ] {
         let policy = taken(word).unwrap();
         assert_eq!(policy.words(), [written], "{word}");
@@ -56,6 +57,10 @@ fn a_wrong_value_is_named_with_its_key_and_what_was_expected() {
         ("expire_retrieved=Never", "\"never\""),
         ("expire_arrived=36501d", "1d to 36500d"),
         ("expire_arrived=4294967297d", "1d to 36500d"),
+        ("limits=", "name of a profile"),
+        ("limits=a b", "1 to 32 letters"),
+        ("limits=a]b", "1 to 32 letters"),
+        ("limits=abcdefghijklmnopqrstuvwxyz0123456", "1 to 32 letters"),
         ("quota=", "\"1G\""),
         ("quota=0", "\"1G\""),
         ("quota=0,0", "\"1G\""),

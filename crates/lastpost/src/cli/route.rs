@@ -1,8 +1,11 @@
 //! `lastpost route`: where mail for an address would go.
 
+mod exchangers;
+
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use address::{AccountKey, Mailbox, ReversePath};
+use address::{AccountKey, Domain, Mailbox, ReversePath};
 use auth::Directory;
 use clap::Args;
 use relay::config::{MX, NEXT_HOP};
@@ -13,6 +16,7 @@ use serde::Serialize;
 use super::running::{client, decode};
 use super::{CliError, CommonArgs};
 use crate::config::Config;
+use exchangers::Exchangers;
 
 /// What can be asked about routes.
 #[derive(Debug, Args)]
@@ -49,6 +53,9 @@ struct ShownHop {
     address: String,
     /// What the running daemon knows of it; nothing if no daemon runs, or it has not met it.
     status: Option<HopStatus>,
+    /// Of the recipient's domain, where mail goes to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchangers: Option<Exchangers>,
 }
 
 pub(crate) fn run(args: &RouteArgs, common: &CommonArgs) -> Result<(), CliError> {
@@ -60,12 +67,29 @@ pub(crate) fn run(args: &RouteArgs, common: &CommonArgs) -> Result<(), CliError>
     let account = args.account.as_deref().map(|name| account(&directory, name)).transpose()?;
     let local = LocalAccounts::new(directory, settings.local_domains.clone());
     let map = Map { settings: &settings, local: &local, known: known(&config) };
-    let shown = args
+    let mut shown = args
         .addresses
         .iter()
         .map(|address| map.show(address, &sender, account.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
+    ask_dns(&mut shown, &settings)?;
     common.output().show(&shown, |shown| shown.iter().map(describe).collect())
+}
+
+/// Adds the mail exchangers where mail goes to them.
+fn ask_dns(shown: &mut [Shown], settings: &Settings) -> Result<(), CliError> {
+    let mut hops: Vec<_> = shown
+        .iter_mut()
+        .flat_map(|shown| shown.hops.iter_mut().flatten())
+        .filter(|hop| hop.name == MX)
+        .filter_map(|hop| Some((Domain::parse(&hop.address).ok()?, hop)))
+        .collect();
+    let domains: HashSet<_> = hops.iter().map(|(domain, _)| domain.clone()).collect();
+    let found: HashMap<_, _> = exchangers::find(domains.into_iter().collect(), settings)?;
+    for (domain, hop) in &mut hops {
+        hop.exchangers = found.get(domain).cloned();
+    }
+    Ok(())
 }
 
 fn sender(text: Option<&str>) -> Result<ReversePath, CliError> {
@@ -164,7 +188,7 @@ impl Map<'_> {
         };
         let meant = if stop == Stop::Mx { &address } else { &name };
         let status = self.known.iter().find(|hop| hop.name == *meant).cloned();
-        ShownHop { name, address, status }
+        ShownHop { name, address, status, exchangers: None }
     }
 }
 
@@ -195,6 +219,9 @@ fn describe(shown: &Shown) -> String {
                 let _ = write!(text, "  {}", describe_status(status));
             }
             text.push('\n');
+            if let Some(exchangers) = &hop.exchangers {
+                exchangers.describe(&mut text);
+            }
         }
     }
     text

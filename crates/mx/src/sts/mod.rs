@@ -43,14 +43,15 @@ struct Asked {
 }
 
 impl Sts {
-    /// Blocking: reads the directory.
+    /// Blocking: reads the directory, and changes it if it `writes`.
     pub(crate) fn open(
         directory: Option<&Path>,
+        writes: bool,
         client: TlsClient,
         port: u16,
         now: i64,
     ) -> io::Result<Self> {
-        let store = Store::open(directory, now)?;
+        let store = Store::open(directory, writes, now)?;
         Ok(Self { store, client, port, asked: Mutex::default() })
     }
 

@@ -45,15 +45,18 @@ pub(super) struct Store {
     /// `None`: it is known that there is none on disk.
     memory: Cache<String, Option<Arc<Held>>>,
     directory: Option<PathBuf>,
+    /// Whether the directory may be changed.
+    writes: bool,
     files: Arc<AtomicUsize>,
 }
 
 impl Store {
     /// A store in `directory`, which is made if need be; in memory alone without one. Throws
-    /// away files of policies that hold no longer. Blocking.
-    pub(super) fn open(directory: Option<&Path>, now: i64) -> io::Result<Self> {
+    /// away files of policies that hold no longer. Without `writes` it changes nothing there.
+    /// Blocking.
+    pub(super) fn open(directory: Option<&Path>, writes: bool, now: i64) -> io::Result<Self> {
         let mut files = 0;
-        if let Some(directory) = directory {
+        if let Some(directory) = directory.filter(|_| writes) {
             std::fs::create_dir_all(directory)?;
             for entry in std::fs::read_dir(directory)? {
                 let path = entry?.path();
@@ -66,7 +69,8 @@ impl Store {
             }
         }
         let memory = Cache::new(IN_MEMORY);
-        Ok(Self { memory, directory: directory.map(Path::to_owned), files: files_of(files) })
+        let (directory, files) = (directory.map(Path::to_owned), Arc::new(AtomicUsize::new(files)));
+        Ok(Self { memory, directory, writes, files })
     }
 
     /// The policy of `domain`, if there is one; it may have expired.
@@ -89,7 +93,7 @@ impl Store {
     pub(super) async fn put(&self, domain: &str, held: Held) {
         let held = Arc::new(held);
         self.memory.insert(domain.to_owned(), Some(Arc::clone(&held)));
-        let Some(path) = self.path(domain) else { return };
+        let Some(path) = self.path(domain).filter(|_| self.writes) else { return };
         let files = Arc::clone(&self.files);
         let written = tokio::task::spawn_blocking(move || {
             if !path.exists() {
@@ -111,10 +115,6 @@ impl Store {
     fn path(&self, domain: &str) -> Option<PathBuf> {
         Some(self.directory.as_ref()?.join(format!("{domain}{SUFFIX}")))
     }
-}
-
-fn files_of(count: usize) -> Arc<AtomicUsize> {
-    Arc::new(AtomicUsize::new(count))
 }
 
 fn is_ours(path: &Path) -> bool {
@@ -164,7 +164,7 @@ mod tests {
     async fn what_is_put_is_there_after_a_restart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deep/mta-sts");
-        let store = Store::open(Some(&path), 0).unwrap();
+        let store = Store::open(Some(&path), true, 0).unwrap();
         assert_eq!(store.get("example.net").await, None);
         store.put("example.net", held(1000, 500)).await;
         store.put("example.net", held(1100, 500)).await;
@@ -174,7 +174,7 @@ mod tests {
         std::fs::write(path.join("damaged.example.json"), b"{\"id\":").unwrap();
         std::fs::write(path.join("half.example.json.new"), b"{").unwrap();
         std::fs::write(path.join("README"), b"not ours").unwrap();
-        let again = Store::open(Some(&path), 1200).unwrap();
+        let again = Store::open(Some(&path), true, 1200).unwrap();
         assert_eq!(*again.get("example.net").await.unwrap(), held(1100, 500));
         assert_eq!(again.get("short.example").await, None, "expired");
         assert_eq!(again.get("damaged.example").await, None);
@@ -185,10 +185,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_only_looks_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mta-sts");
+        let looking = Store::open(Some(&path), false, 0).unwrap();
+        looking.put("example.net", held(1000, 500)).await;
+        assert!(!path.exists());
+        let store = Store::open(Some(&path), true, 0).unwrap();
+        store.put("example.org", held(1000, 500)).await;
+        let looking = Store::open(Some(&path), false, 5000).unwrap();
+        assert_eq!(*looking.get("example.org").await.unwrap(), held(1000, 500));
+        looking.put("example.net", held(1000, 500)).await;
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
     async fn a_disk_that_fails_costs_nothing_but_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mta-sts");
-        let store = Store::open(Some(&path), 0).unwrap();
+        let store = Store::open(Some(&path), true, 0).unwrap();
         std::fs::remove_dir(&path).unwrap();
         store.put("example.net", held(1000, 500)).await;
         assert_eq!(store.get("example.net").await.unwrap().fetched_at, 1000);

@@ -94,7 +94,7 @@ impl Host {
     fn sts(&self, now: i64) -> Sts {
         let client =
             TlsClient::new(&Trust::File(self.directory.path().join("ca.pem")), &[]).unwrap();
-        Sts::open(Some(&self.directory.path().join("cache")), client, self.port, now).unwrap()
+        Sts::open(Some(&self.directory.path().join("cache")), true, client, self.port, now).unwrap()
     }
 
     async fn mode(&self, sts: &Sts, now: i64) -> Option<StsMode> {

@@ -34,6 +34,11 @@ pub(super) struct News {
 }
 
 impl News {
+    /// Whether there is a failure or a delay.
+    pub(super) fn has_tidings(&self) -> bool {
+        !(self.failed.is_empty() && self.delayed.is_empty())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.failed.is_empty() && self.delayed.is_empty() && self.success.is_empty()
     }

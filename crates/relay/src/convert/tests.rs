@@ -197,12 +197,22 @@ fn what_cannot_be_converted() {
 
 #[test]
 fn a_large_text_takes_little_memory() {
+    convert_blocks(64);
+}
+
+#[test]
+#[ignore = "heavy: 256 MiB go through the converter"]
+fn a_huge_text_takes_little_memory() {
+    convert_blocks(2048);
+}
+
+fn convert_blocks(blocks: usize) {
     let head = b"Content-Type: application/octet-stream\r\nMIME-Version: 1.0\r\n\r\n";
     let block = vec![0xff_u8; 128 * 1024];
     let mut walker = Walker::new();
     let mut analysis = Analysis::new(Aim::SevenBit);
     walker.feed(head, &mut analysis).unwrap();
-    for _ in 0..64 {
+    for _ in 0..blocks {
         walker.feed(&block, &mut analysis).unwrap();
     }
     walker.finish(&mut analysis).unwrap();
@@ -211,7 +221,7 @@ fn a_large_text_takes_little_memory() {
         Plan { aim: Aim::SevenBit, choices: choices.into(), octets: 0, breaks_signature: false };
     let mut machine = Machine::new(&plan);
     machine.feed(head).unwrap();
-    for _ in 0..64 {
+    for _ in 0..blocks {
         assert!(machine.feed(&block).unwrap().len() < 2 * block.len());
     }
     assert!(is_fit(&machine.finish().unwrap(), Aim::SevenBit));

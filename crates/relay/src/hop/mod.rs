@@ -171,6 +171,11 @@ impl Hop {
         }
     }
 
+    /// Whether its last connection is closed.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().workers == 0
+    }
+
     /// Wakes or starts as many workers as the queue asks for. While the health is in doubt,
     /// one connection tries it.
     fn staff(self: &Arc<Self>, state: &mut State) {
@@ -224,12 +229,15 @@ impl Hop {
         let now = self.registrar.clock().now().mono;
         let mut state = self.lock();
         state.success_at = Some(now);
-        state.window.succeed(now);
-        if state.health.succeed() {
+        let grew = state.window.succeed(now);
+        let healed = state.health.succeed();
+        if healed {
             tracing::info!(
                 target: "lastpost::relay", hop = &*self.name, relay = self.connector.name(),
                 waiting = state.line.len(), "next hop is back"
             );
+        }
+        if healed || grew {
             self.staff(&mut state);
         }
         let called = self.call(&mut state, now);
@@ -237,13 +245,14 @@ impl Hop {
         self.spool_call(&called);
     }
 
-    /// A connection did not come about. Where others are at work it was one too many, and the
-    /// message goes over those; otherwise everything that waits here goes another way.
+    /// A connection did not come about. Where others are at work, or about to be, it was one too
+    /// many, and the message goes over those; otherwise everything that waits here goes another
+    /// way.
     fn note_failure(self: &Arc<Self>, mut task: Task, failure: &HopFailure) {
         let now = self.registrar.clock().now();
         let mut state = self.lock();
-        if state.open > 0 {
-            let open = state.open;
+        let open = state.open + state.opening;
+        if open > 0 {
             state.window.shrink(open, now.mono);
             tracing::debug!(
                 target: "lastpost::relay", hop = &*self.name, open, reason = ?failure.text,

@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) waiting: usize,
     /// Of these, those with a connection.
     pub(super) open: usize,
+    /// Of these, those that are about to have one.
+    pub(super) opening: usize,
     pub(super) window: Window,
     pub(super) bucket: Option<Bucket>,
     pub(super) health: Health,
@@ -49,6 +51,7 @@ impl State {
             starting: 0,
             waiting: 0,
             open: 0,
+            opening: 0,
             window: Window::new(limits.connections),
             bucket: limits.rate.map(Bucket::new),
             health: Health::new(limits.wait_max),

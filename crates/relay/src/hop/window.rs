@@ -30,16 +30,18 @@ impl Window {
         self.size
     }
 
-    /// A message was carried.
-    pub(super) fn succeed(&mut self, now: Duration) {
+    /// A message was carried. True if one connection more may be open now.
+    pub(super) fn succeed(&mut self, now: Duration) -> bool {
         if self.size >= self.max || now < self.rest_until {
-            return;
+            return false;
         }
         self.carried += 1;
-        if !self.careful || self.carried >= self.size {
+        let grows = !self.careful || self.carried >= self.size;
+        if grows {
             self.carried = 0;
             self.size += 1;
         }
+        grows
     }
 
     /// A connection did not come about while `open` others were at work.

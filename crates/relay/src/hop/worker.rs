@@ -9,6 +9,7 @@ use super::Hop;
 use super::connect::Connection;
 use super::failure::HopFailure;
 use super::session::{Ended, Session};
+use super::state::State;
 use super::tls::Assurance;
 use crate::stats::Raised;
 use crate::task::Task;
@@ -23,7 +24,10 @@ pub(super) async fn work(hop: Arc<Hop>) {
     let Some(mut task) = hop.first_task().await else { return };
     employed.start();
     loop {
-        let connection = match hop.connect(&task).await {
+        let opening = Counted::new(&hop, |state| &mut state.opening);
+        let opened = hop.connect(&task).await;
+        drop(opening);
+        let connection = match opened {
             Ok(connection) => connection,
             Err(failure) => {
                 hop.registrar.stats().connections_failed.increment();
@@ -36,7 +40,7 @@ pub(super) async fn work(hop: Arc<Hop>) {
         stats.connections.increment();
         hop.counters.connections.increment();
         let raised = Raised::new(stats, |stats| &stats.connections_open);
-        let open = Open::new(&hop);
+        let open = Counted::new(&hop, |state| &mut state.open);
         let ended = Session::new(&hop, connection).run(task).await;
         drop((open, raised));
         task = match ended {
@@ -74,19 +78,22 @@ impl Drop for Employed {
     }
 }
 
-/// On the list of those with a connection.
-struct Open<'a>(&'a Hop);
+/// Raises a number of the hop's state for as long as it lives.
+struct Counted<'a> {
+    hop: &'a Hop,
+    number: fn(&mut State) -> &mut usize,
+}
 
-impl<'a> Open<'a> {
-    fn new(hop: &'a Hop) -> Self {
-        hop.lock().open += 1;
-        Self(hop)
+impl<'a> Counted<'a> {
+    fn new(hop: &'a Hop, number: fn(&mut State) -> &mut usize) -> Self {
+        *number(&mut hop.lock()) += 1;
+        Self { hop, number }
     }
 }
 
-impl Drop for Open<'_> {
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.lock().open -= 1;
+        *(self.number)(&mut self.hop.lock()) -= 1;
     }
 }
 
@@ -135,7 +142,7 @@ impl Hop {
 
     /// Waits for a message up to `patience`.
     pub(super) async fn take(&self, patience: Duration) -> Option<Task> {
-        let _waiting = Waiting::new(self);
+        let _waiting = Counted::new(self, |state| &mut state.waiting);
         let wait = async {
             loop {
                 let arrived = self.arrived.notified();
@@ -154,21 +161,5 @@ impl Hop {
             }
         };
         timeout(patience, wait).await.ok().flatten()
-    }
-}
-
-/// On the list of those who wait for a message.
-struct Waiting<'a>(&'a Hop);
-
-impl<'a> Waiting<'a> {
-    fn new(hop: &'a Hop) -> Self {
-        hop.lock().waiting += 1;
-        Self(hop)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.lock().waiting -= 1;
     }
 }

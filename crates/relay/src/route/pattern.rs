@@ -10,8 +10,8 @@ use address::{AddressError, Domain, Host};
 pub enum Pattern {
     /// This one: `example.org`.
     Exact(Domain),
-    /// All below it, and not itself: `*.example.org`.
-    Below(Domain),
+    /// All below it, and not itself: `*.example.org`, `*.jp`. In lower case.
+    Below(Box<str>),
     /// All, and address literals: `*`.
     Any,
 }
@@ -24,7 +24,11 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         match text.strip_prefix("*.") {
             _ if text == "*" => Ok(Self::Any),
-            Some(domain) => Domain::parse(domain).map(Self::Below),
+            // What is below may be below a single label, which is no domain by itself.
+            Some(domain) => Domain::parse(&format!("x.{domain}")).map(|below| {
+                let above = below.as_str().split_once('.').map_or("", |(_, above)| above);
+                Self::Below(above.into())
+            }),
             None => Domain::parse(text).map(Self::Exact),
         }
     }
@@ -36,8 +40,8 @@ impl Pattern {
             (Self::Below(_) | Self::Exact(_), Self::Any) | (Self::Exact(_), Self::Below(_)) => {
                 false
             }
-            (Self::Below(above), Self::Exact(domain)) => domain != above && domain.is_within(above),
-            (Self::Below(above), Self::Below(domain)) => domain.is_within(above),
+            (Self::Below(above), Self::Exact(domain)) => is_below(domain.as_str(), above),
+            (Self::Below(above), Self::Below(domain)) => domain == above || is_below(domain, above),
             (Self::Exact(domain), Self::Exact(other)) => domain == other,
         }
     }
@@ -47,10 +51,15 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exact(domain) => f.write_str(domain.as_str()),
-            Self::Below(domain) => write!(f, "*.{}", domain.as_str()),
+            Self::Below(above) => write!(f, "*.{above}"),
             Self::Any => f.write_str("*"),
         }
     }
+}
+
+/// Whether `domain` lies below `above`.
+fn is_below(domain: &str, above: &str) -> bool {
+    domain.strip_suffix(above).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 /// Places in a list, found by domain: the time of a look-up does not grow with their number.
@@ -66,7 +75,7 @@ impl Index {
     pub(super) fn insert(&mut self, pattern: &Pattern, place: usize) {
         let places = match pattern {
             Pattern::Exact(domain) => self.exact.entry(domain.as_str().into()).or_default(),
-            Pattern::Below(domain) => self.below.entry(domain.as_str().into()).or_default(),
+            Pattern::Below(above) => self.below.entry(above.clone()).or_default(),
             Pattern::Any => &mut self.any,
         };
         places.push(place);

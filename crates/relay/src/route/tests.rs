@@ -223,7 +223,7 @@ fn thousands_of_domains_are_found_as_fast_as_one() {
 
 #[test]
 fn patterns() {
-    for text in ["example.org", "*.example.org", "*"] {
+    for text in ["example.org", "*.example.org", "*.jp", "*"] {
         assert_eq!(Pattern::parse(text).unwrap().to_string(), text);
     }
     assert_eq!(

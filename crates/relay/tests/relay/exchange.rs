@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
-use relay::config::{Hops, RouteConfig};
+use relay::config::{Hops, RouteConfig, TlsPolicy};
 use rustls::ServerConfig;
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
@@ -116,6 +116,27 @@ async fn the_dns_vouches_for_the_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_must_be_verified_goes_to_whoever_promises_the_same() {
+    let proof = proof(HOST);
+    let mut options = Options { tls: Some(proof.acceptor.clone()), ..Options::default() };
+    options.extensions.push("REQUIRETLS");
+    let host = NextHop::start(options).await;
+    let mut zone = Zone::new(port(&host), &[(HOST, &["127.0.0.1"])]);
+    zone.vouch(HOST, 3, &proof.digest);
+    let mut verified = house(&zone, None);
+    verified.wishes.require_tls = true;
+    assert_eq!(send(&verified).await, None);
+    assert!(host.messages()[0].mail.ends_with(" REQUIRETLS"), "{}", host.messages()[0].mail);
+    // The same host, TLS and promise; but nobody knows whether it is the right one.
+    zone.secure = false;
+    let mut unverified = house(&zone, None);
+    unverified.wishes.require_tls = true;
+    assert_eq!(send(&unverified).await, None);
+    assert_eq!(host.count(), 1);
+    assert!(report(&unverified).contains("Status: 5.7.30"), "{}", report(&unverified));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_dns_vouches_for_another_certificate() {
     let proof = proof(HOST);
     let (host, mut zone) = host(&proof).await;
@@ -177,6 +198,27 @@ async fn who_does_not_insist_on_tls_gets_through() {
     house.settled(&running).await;
     running.stop().await;
     assert_eq!((host.count(), house.queue().await.len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_of_configuration_by_dane() {
+    let proof = proof("other.example");
+    let (host, mut zone) = host(&proof).await;
+    zone.vouch(HOST, 3, &proof.digest);
+    let by_dane = |zone: &Zone| {
+        let mut house = House::new(&format!("{HOST}:{}", port(&host)));
+        house.hop().tls = TlsPolicy::Dane;
+        house.resolver = Some(zone.resolver(&policies(&house), None));
+        house
+    };
+    assert_eq!(send(&by_dane(&zone)).await, None);
+    assert!(host.messages()[0].tls);
+    zone.vouch(HOST, 3, &[7; 32]);
+    assert!(send(&by_dane(&zone)).await.unwrap().starts_with("4.7.5 "));
+    // A host of configuration that is gone can come back: nothing is final.
+    let mut gone = by_dane(&zone);
+    gone.hop().address = "gone.example".to_owned();
+    assert!(send(&gone).await.unwrap().starts_with("4.4.3 "));
 }
 
 /// Has the house know a policy of the recipient's domain.

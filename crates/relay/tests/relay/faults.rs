@@ -39,16 +39,17 @@ async fn an_absent_hop_is_not_hammered() {
     // Each connection that may be open finds out at most once.
     let failed = running.stats.connections_failed.get();
     assert!((1..=10).contains(&failed), "{failed}");
-    // So many have been tried, and have that on record; the others wait without one.
-    assert_eq!(running.stats.deferred.get(), failed);
+    // Some have been tried, and have that on record; the others wait without one.
+    let tried = running.stats.deferred.get();
+    assert!((1..=failed).contains(&tried), "{tried}");
     let queue = house.queue().await;
     let replies = queue.iter().filter_map(|entry| entry.recipients[0].last_reply.as_deref());
     let replies: Vec<_> = replies.collect();
-    assert_eq!(replies.len() as u64, failed);
+    assert_eq!(replies.len() as u64, tried);
     let plain = |reply: &&&str| reply.starts_with("4.4.1 ") && reply.contains("refused");
     assert!(replies.iter().all(|reply| plain(&reply)), "{replies:?}");
     let status = &running.stats.destinations(10)[0];
-    assert_eq!((status.state, status.in_line), (relay::HopState::Down, 200 - failed));
+    assert_eq!((status.state, status.in_line), (relay::HopState::Down, 200 - tried));
     let next = house.spool.next_due().unwrap();
     let now = auth::Clock::now(&*house.clock).wall;
     assert!(next > now && next.duration_since(now).as_secs() <= 17);

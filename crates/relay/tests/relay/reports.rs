@@ -87,3 +87,34 @@ async fn in_the_language_of_the_customer() {
     assert!(report.contains("To: <愛子@example.org>\r\n"));
     assert!(report.contains("Subject: =?UTF-8?B?"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_report_for_ten_thousand_recipients_in_many_transactions() {
+    let hop = NextHop::scripted(refuse).await;
+    let mut house = House::new(&hop.address);
+    house.config.recipients_max = 500;
+    let addresses: Vec<_> = (0..10_000).map(|n| format!("x{n}@remote.example")).collect();
+    let recipients: Vec<_> = addresses.iter().map(String::as_str).collect();
+    house.submit("ben@example.org", &recipients, TEXT).await;
+    let running = house.run();
+    house.emptied().await;
+    assert_eq!((running.stats.failed.get(), running.stats.reports.get()), (10_000, 1));
+    running.stop().await;
+    assert_eq!(hop.heard("MAIL"), 20);
+    let mail = house.mail_of("ben");
+    assert_eq!(mail[0].matches("\r\nFinal-Recipient: ").count(), 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_report_for_here_and_elsewhere() {
+    let hop = NextHop::scripted(refuse).await;
+    let house = House::new(&hop.address);
+    let to = ["x@remote.example", "nobody@example.org", "aiko@example.org"];
+    house.submit("ben@example.org", &to, TEXT).await;
+    let running = house.run();
+    house.emptied().await;
+    running.stop().await;
+    let mail = house.mail_of("ben");
+    assert_eq!((mail.len(), house.mail_of("aiko").len()), (1, 1));
+    assert_eq!(mail[0].matches("\r\nFinal-Recipient: ").count(), 2);
+}

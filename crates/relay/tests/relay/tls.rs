@@ -4,9 +4,12 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use relay::config::{Timeouts, TlsPolicy};
+use relay::config::{HopConfig, HopProtocol, Hops, RouteConfig, Timeouts, TlsPolicy};
 use rustls::ServerConfig;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio_rustls::TlsAcceptor;
 
@@ -258,4 +261,133 @@ fn certificates_that_cannot_be_used_are_named() {
         assert!(message.contains("relay.next_hop.ca_file"), "{message}");
         assert!(message.contains(&path.display().to_string()), "{message}");
     }
+}
+
+/// The SHA-256 of the key in a PEM certificate, in hexadecimal digits with colons.
+fn fingerprint(certificate: &NamedTempFile) -> String {
+    let pem = std::fs::read(certificate.path()).unwrap();
+    let certificate = CertificateDer::from_pem_slice(&pem).unwrap();
+    let parsed = rustls::server::ParsedCertificate::try_from(&certificate).unwrap();
+    let sum = Sha256::digest(&*parsed.subject_public_key_info());
+    sum.iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_expected() {
+    let (acceptor, certificate) = certificate("other.example");
+    let hop = NextHop::start(with_tls(acceptor)).await;
+    let mut house = House::new(&hop.address);
+    house.hop().tls = TlsPolicy::Required;
+    house.hop().fingerprints = vec!["00".repeat(32), fingerprint(&certificate)];
+    let running = house.run();
+    house.submit("aiko@example.org", &TO, TEXT).await;
+    house.emptied().await;
+    running.stop().await;
+    assert!(hop.messages()[0].tls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_not_expected() {
+    let (acceptor, certificate) = certificate("127.0.0.1");
+    let hop = NextHop::start(with_tls(acceptor)).await;
+    let mut house = House::new(&hop.address);
+    house.hop().tls = TlsPolicy::Required;
+    // Who is vouched for, but has another key, is not believed.
+    house.hop().ca_file = Some(certificate.path().to_owned());
+    house.hop().fingerprints = vec!["00".repeat(32)];
+    let running = house.run();
+    house.submit("aiko@example.org", &TO, TEXT).await;
+    house.settled(&running).await;
+    running.stop().await;
+    let reply = waits_with(&house).await;
+    let found = fingerprint(&certificate).replace(':', "").to_lowercase();
+    assert!(reply.starts_with("4.7.5 ") && reply.contains(&found), "{reply}");
+    assert_eq!(hop.heard("MAIL"), 0);
+}
+
+/// A server that takes only clients with this very certificate.
+fn for_one_client(client: &NamedTempFile) -> TlsAcceptor {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    let pem = std::fs::read(client.path()).unwrap();
+    roots.add(CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+    let roots = Arc::new(roots);
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&provider));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_our_own() {
+    let made = rcgen::generate_simple_self_signed(vec!["mail.example.org".to_owned()]).unwrap();
+    let [mut certificate, mut key] = [(); 2].map(|()| NamedTempFile::new().unwrap());
+    certificate.write_all(made.cert.pem().as_bytes()).unwrap();
+    key.write_all(made.signing_key.serialize_pem().as_bytes()).unwrap();
+    let hop = NextHop::start(with_tls(for_one_client(&certificate))).await;
+    let mut house = House::new(&hop.address);
+    house.hop().tls = TlsPolicy::Opportunistic;
+    house.hop().client_certificate = Some(certificate.path().to_owned());
+    house.hop().client_key = Some(key.path().to_owned());
+    let running = house.run();
+    house.submit("aiko@example.org", &TO, TEXT).await;
+    house.emptied().await;
+    running.stop().await;
+    assert!(hop.messages()[0].tls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_address_that_is_configured() {
+    let hop = NextHop::start(Options::default()).await;
+    let mut house = House::new(&hop.address);
+    // Not an address of this host: nothing can be sent from there.
+    house.config.source_addresses = vec!["192.0.2.1".parse().unwrap()];
+    let running = house.run();
+    house.submit("aiko@example.org", &TO, TEXT).await;
+    house.settled(&running).await;
+    running.stop().await;
+    assert!(waits_with(&house).await.starts_with("4.4.1 "));
+    assert_eq!(hop.connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_a_socket_in_the_file_system() {
+    let hop = NextHop::start(Options::default()).await;
+    let mut house = House::new(&hop.address);
+    let path = house.directory.path().join("lmtp.sock");
+    let lmtp = HopConfig {
+        name: "mailboxes".to_owned(),
+        address: format!("unix:{}", path.display()),
+        protocol: HopProtocol::Lmtp,
+        ..HopConfig::default()
+    };
+    let everybody = RouteConfig {
+        domains: vec!["*".to_owned()],
+        hops: Hops(vec![vec![lmtp.name.clone()]]),
+        ..RouteConfig::default()
+    };
+    house.config.hop = vec![lmtp];
+    house.config.route = vec![everybody];
+    let running = house.run();
+    house.submit("aiko@example.org", &["x@remote.example", "y@remote.example"], TEXT).await;
+    house.settled(&running).await;
+    let reply = waits_with(&house).await;
+    assert!(reply.starts_with("4.4.1 "), "there is no socket yet: {reply}");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let address = hop.address.clone();
+    tokio::spawn(async move {
+        let (mut here, _) = listener.accept().await.unwrap();
+        let mut there = tokio::net::TcpStream::connect(address).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+    });
+    house.clock.advance(Duration::from_secs(70));
+    house.emptied().await;
+    running.stop().await;
+    assert_eq!((hop.heard("LHLO"), hop.messages()[0].recipients.len()), (1, 2));
 }

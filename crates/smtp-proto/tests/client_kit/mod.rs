@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// A next hop: takes octets, answers by `dice`.
-pub struct NextHop {
+pub(crate) struct NextHop {
     input: Vec<u8>,
     dice: VecDeque<u8>,
     in_data: bool,
@@ -14,14 +14,14 @@ pub struct NextHop {
     mail: bool,
     recipients: Vec<String>,
     /// Each accepted message: its recipients and text.
-    pub accepted: Vec<(Vec<String>, Vec<u8>)>,
+    pub(crate) accepted: Vec<(Vec<String>, Vec<u8>)>,
     /// What it said since.
-    pub replies: Vec<u8>,
+    pub(crate) replies: Vec<u8>,
 }
 
 impl NextHop {
     /// One that throws these dice, and then says yes.
-    pub fn new(dice: Vec<u8>) -> Self {
+    pub(crate) fn new(dice: Vec<u8>) -> Self {
         Self {
             input: Vec::new(),
             dice: dice.into(),
@@ -46,7 +46,7 @@ impl NextHop {
     }
 
     /// Takes what the client sent.
-    pub fn take(&mut self, octets: &[u8]) {
+    pub(crate) fn take(&mut self, octets: &[u8]) {
         self.input.extend_from_slice(octets);
         loop {
             if self.in_data {

@@ -204,13 +204,16 @@ pub(super) async fn check(spool: &Spool, account: &Account, mark: usize, case: &
     }
 }
 
-/// The hold that was last acknowledged, or one that was asked for later.
+/// The hold that was last acknowledged, or one that was asked for later, or one that failed: a
+/// crash before the failed record is made void may bring it back.
 fn check_hold(entry: &QueueEntry, promise: &Promise, mark: usize, case: &str) {
     let acknowledged = |(_, at): &(bool, Option<usize>)| at.is_some_and(|at| at <= mark);
     let last = promise.holds.iter().rposition(acknowledged);
     let before = last.is_some_and(|place| promise.holds[place].0);
     let later = &promise.holds[last.map_or(0, |place| place + 1)..];
-    let may_be = entry.held == before || later.iter().any(|(held, _)| *held == entry.held);
+    let failed = promise.holds.iter().filter(|(_, at)| at.is_none());
+    let may_be =
+        entry.held == before || later.iter().chain(failed).any(|(held, _)| *held == entry.held);
     assert!(may_be, "{case}: {} is {}", entry.id, if entry.held { "held" } else { "not held" });
     let review = is_for_review(promise.seed).then_some("why");
     assert_eq!(entry.review.as_deref(), review, "{case}: {}", entry.id);

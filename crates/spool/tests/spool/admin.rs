@@ -1,7 +1,7 @@
 //! The administrator's side: listing, holding, hurrying, deleting.
 
 use jiff::SignedDuration;
-use spool::{AdminError, Filter, Outcome, QueueId, RecipientState};
+use spool::{AdminError, Filter, Outcome, QueueId, RecipientState, ShapeBy, ShapeQuery, States};
 
 use crate::kit::*;
 
@@ -158,4 +158,130 @@ async fn a_deleted_message_stays_deleted_and_unknown_ones_are_named() {
     assert_eq!(spool.delete(unknown).await, Err(AdminError::NotFound(unknown)));
     spool.close().await;
     assert_eq!(open(&config(directory.path()), &clock).stats().queued, 0);
+}
+
+#[tokio::test]
+async fn filters_name_senders_accounts_reasons_and_ages() {
+    let directory = tempfile::tempdir().unwrap();
+    let (clock, permit) = (clock(), permit().await);
+    let spool = open(&config(directory.path()), &clock);
+    let sent = put(&spool, &permit, &["a@one.example"], 1, 10).await;
+    let foreign = spool.inbound(inbound(), spool.draft().unwrap()).await.unwrap();
+    let draft = spool.draft().unwrap();
+    let envelope = envelope(&["a@two.example"]);
+    let reason = "Five TIMES as many recipients";
+    let review = spool.intake_for_review(&permit, envelope, draft, reason).await.unwrap();
+    let quarantined =
+        spool.inbound_for_review(inbound(), spool.draft().unwrap(), "virus").await.unwrap();
+    let find = async |filter: Filter| {
+        let found = spool.list(filter.clone()).await;
+        let offline_too = found.iter().map(|entry| entry.id).collect::<Vec<_>>();
+        (offline_too, filter)
+    };
+    let none = Filter::default;
+    let alice = || Some("alice@example.org".to_owned());
+    let cases = [
+        (Filter { account: alice(), ..none() }, vec![sent, review]),
+        (Filter { account: Some("bob".into()), ..none() }, vec![]),
+        (Filter { sender_domain: Some("example.org".into()), ..none() }, vec![sent, review]),
+        (
+            Filter { sender_domain: Some("elsewhere.example".into()), ..none() },
+            vec![foreign, quarantined],
+        ),
+        (Filter { reason: Some("times AS".into()), ..none() }, vec![review]),
+        (Filter { reason: Some(String::new()), ..none() }, vec![review, quarantined]),
+        (Filter { held: Some(true), account: alice(), ..none() }, vec![review]),
+        (Filter { held: Some(false), ..none() }, vec![sent, foreign]),
+        (
+            Filter { received_before: Some(start() + SignedDuration::from_secs(1)), ..none() },
+            vec![sent, foreign, review, quarantined],
+        ),
+    ];
+    let mut filters = Vec::new();
+    for (filter, expected) in cases {
+        let (found, filter) = find(filter).await;
+        assert_eq!(found, expected, "{filter:?}");
+        filters.push((filter, expected));
+    }
+    spool.close().await;
+    for (filter, expected) in filters {
+        let found = spool::read::list(directory.path(), &filter).unwrap();
+        assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_shape_counts_recipients_by_domain_age_and_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let (clock, permit) = (clock(), permit().await);
+    let spool = open(&config(directory.path()), &clock);
+    let put_at = async |minutes: i64, recipients: &[&str]| {
+        let mut envelope = envelope(recipients);
+        envelope.received_at = start() - SignedDuration::from_mins(minutes);
+        spool.intake(&permit, envelope, spool.draft().unwrap()).await.unwrap()
+    };
+    for minutes in [0, 4, 5, 1279, 1280, 100_000] {
+        put_at(minutes, &["a@Big.example", "b@big.example", "c@small.example"]).await;
+    }
+    for n in 0..30 {
+        put_at(30, &[&format!("x@d{n}.example")]).await;
+    }
+    let held = put_at(0, &["a@held.example"]).await;
+    spool.hold(held).await.unwrap();
+    let shape = spool.shape(ShapeQuery { domains_max: 2, ..ShapeQuery::default() }).await;
+    assert_eq!((shape.messages, shape.unreadable), (37, 0));
+    let names: Vec<_> = shape.rows.iter().map(|row| (row.domain.as_str(), row.total)).collect();
+    assert_eq!(names, [("big.example", 12), ("small.example", 6)]);
+    assert_eq!(shape.rows[0].by_age, [4, 2, 0, 0, 0, 0, 0, 0, 2, 4]);
+    assert_eq!((shape.rest_domains, shape.rest.total), (31, 31));
+    assert_eq!(shape.rest.by_age[3], 30);
+    assert_eq!(shape.total.total, 12 + 6 + 31);
+    let only = |states| ShapeQuery { states, ..ShapeQuery::default() };
+    let of_held = spool.shape(only(States { held: true, ..States::NONE })).await;
+    assert_eq!((of_held.messages, of_held.rows[0].domain.as_str()), (1, "held.example"));
+    let jobs = spool.claim(start(), 3).await;
+    let active = only(States { active: true, ..States::NONE });
+    assert_eq!(spool.shape(active).await.messages, 3);
+    for job in jobs {
+        let until = start() + SignedDuration::from_mins(5);
+        let deferred = Outcome::Deferred { until, reply: "4".into(), delay_reported: false };
+        let mut outcomes = vec![(0, deferred)];
+        outcomes.extend((1..job.remaining().len()).map(|index| (index, Outcome::Done)));
+        spool.settle(job, outcomes).await.unwrap();
+    }
+    let deferred = spool.shape(only(States { deferred: true, ..States::NONE })).await;
+    assert_eq!((deferred.messages, deferred.total.total), (3, 3), "who has it counts no more");
+    let by = ShapeQuery { by: ShapeBy::Senders, ..ShapeQuery::default() };
+    let senders = spool.shape(by).await;
+    assert_eq!((senders.rows.len(), senders.rows[0].total), (1, 37));
+    let online = spool.shape(ShapeQuery::default()).await;
+    spool.close().await;
+    let query = ShapeQuery::default();
+    assert_eq!(spool::read::shape(directory.path(), query, start()).unwrap(), online);
+}
+
+#[tokio::test]
+async fn the_text_of_a_message_is_read_while_it_waits_is_held_or_is_delivered() {
+    let directory = tempfile::tempdir().unwrap();
+    let (clock, permit) = (clock(), permit().await);
+    let spool = open(&config(directory.path()), &clock);
+    let whole = async |id| {
+        let mut reader = spool.text(id).await.unwrap();
+        let mut text = Vec::new();
+        while let Some(block) = reader.next().await.unwrap() {
+            text.extend_from_slice(&block);
+        }
+        text
+    };
+    for octets in [0, 10, 30_000, 200_000] {
+        let id = put(&spool, &permit, &["a@example.net"], 3, octets).await;
+        assert!(whole(id).await == text(3, octets));
+        spool.hold(id).await.unwrap();
+        assert!(whole(id).await == text(3, octets));
+        spool.release(id).await.unwrap();
+        let job = claim_one(&spool, start()).await;
+        assert!(whole(id).await == text(3, octets));
+        deliver(&spool, job).await;
+        assert_eq!(spool.text(id).await.map(|_| ()), Err(AdminError::NotFound(id)));
+    }
 }
