@@ -1,5 +1,7 @@
 //! A conversation with the filters of a listener about one transaction.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Changes;
@@ -20,7 +22,7 @@ pub struct Conversation {
     parts: Vec<Part>,
     sender: String,
     size: u64,
-    instance: u64,
+    instance: String,
     /// What was decided before the message was there.
     held: Option<String>,
     discarded: Option<String>,
@@ -43,7 +45,15 @@ enum Judgement {
     Refuse(Refusal),
 }
 
-static INSTANCES: AtomicU64 = AtomicU64::new(1);
+/// A name of its own for each transaction. Policy services keep it in databases of theirs, so it
+/// must not come again after a restart, nor on another host.
+fn instance() -> String {
+    static INSTANCES: AtomicU64 = AtomicU64::new(1);
+    static RUN: OnceLock<u64> = OnceLock::new();
+    // What begins every hash of this process at random is of another value in each.
+    let run = RUN.get_or_init(|| RandomState::new().build_hasher().finish());
+    format!("{run:x}.{:x}", INSTANCES.fetch_add(1, Ordering::Relaxed))
+}
 
 impl Conversation {
     pub(crate) fn new(selection: Selection, client: Client) -> Self {
@@ -57,7 +67,7 @@ impl Conversation {
             client,
             sender: String::new(),
             size: 0,
-            instance: INSTANCES.fetch_add(1, Ordering::Relaxed),
+            instance: instance(),
             held: None,
             discarded: None,
             prepended: Vec::new(),
@@ -203,7 +213,8 @@ impl Conversation {
     ) -> Result<Judgement, FilterError> {
         let size = self.size;
         let subject = Subject { stage, sender: &self.sender, recipient, recipients, size, token };
-        let question = Question::new(&self.client, &subject, self.instance, &policy.config.context);
+        let question =
+            Question::new(&self.client, &subject, &self.instance, &policy.config.context);
         Ok(match policy.ask(&question).await? {
             Action::Pass => Judgement::Pass,
             Action::Refuse(refusal) => Judgement::Refuse(refusal),
@@ -307,5 +318,19 @@ fn judge(filter: &str, decision: Decision) -> Judgement {
 impl std::fmt::Debug for Conversation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Conversation").field("filters", &self.parts.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::instance;
+
+    #[test]
+    fn each_transaction_has_a_name_of_its_own() {
+        let (a, b) = (instance(), instance());
+        assert_ne!(a, b);
+        let run = |name: &str| name.split_once('.').map(|(run, _)| run.to_owned());
+        assert_eq!(run(&a), run(&b));
+        assert!(a.len() <= 33 && a.bytes().all(|c| c.is_ascii_hexdigit() || c == b'.'), "{a}");
     }
 }

@@ -27,7 +27,7 @@ pub struct Client {
     pub login: Option<String>,
     /// The SASL mechanism, such as `PLAIN`; none for a grant.
     pub mechanism: Option<String>,
-    /// Version and cipher, such as `TLSv1.3` and `TLS13_AES_256_GCM_SHA384`.
+    /// Version and cipher, such as `TLSv1.3` and `TLS_AES_256_GCM_SHA384`.
     pub tls: Option<(String, String)>,
 }
 

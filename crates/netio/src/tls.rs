@@ -106,7 +106,7 @@ impl fmt::Debug for Tls {
 pub struct TlsInfo {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
-    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
+    /// The cipher suite as IANA registered it, such as `TLS_AES_256_GCM_SHA384`.
     pub cipher: &'static str,
     /// The host name the client asked for, in lower case.
     pub sni: Option<Box<str>>,
@@ -124,9 +124,19 @@ impl TlsInfo {
             cipher: connection
                 .negotiated_cipher_suite()
                 .and_then(|suite| suite.suite().as_str())
-                .unwrap_or("unknown"),
+                .map_or("unknown", registered),
             sni: connection.server_name().map(|name| name.to_ascii_lowercase().into()),
         }
+    }
+}
+
+/// The suites of TLS 1.3 have a prefix of rustls' own, which no other program knows.
+fn registered(cipher: &'static str) -> &'static str {
+    match cipher {
+        "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
+        "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
+        "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
+        other => other,
     }
 }
 

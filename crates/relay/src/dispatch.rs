@@ -47,15 +47,20 @@ struct Sorted {
 type Key<'a> = (usize, Option<&'a Domain>);
 
 impl Dispatcher {
-    /// Sends a message on its way, or ways. Never waits.
-    pub(crate) fn dispatch(&self, job: Job, slot: Slot) {
+    /// Sends a message on its way, or ways. Never waits. False if all it came to was that it
+    /// goes back to the spool, to wait there.
+    pub(crate) fn dispatch(&self, job: Job, slot: Slot) -> bool {
         let routing = self.fleet.routing();
         let Sorted { here, concluded, ways, crowded_out } = self.sort(&job, &routing);
         let parcel = Parcel::new(job, slot);
         let mut tasks = Vec::new();
-        for (way, recipients) in &ways {
+        for (way, recipients) in ways {
+            if recipients.len() <= self.recipients_max {
+                tasks.push(Task::bound(parcel.share(), recipients, &way));
+                continue;
+            }
             for chunk in recipients.chunks(self.recipients_max) {
-                tasks.push(Task::bound(parcel.share(), chunk.to_vec(), way));
+                tasks.push(Task::bound(parcel.share(), chunk.to_vec(), &way));
             }
         }
         let local = (!here.is_empty()).then(|| {
@@ -63,6 +68,7 @@ impl Dispatcher {
             Task::new(parcel.share(), recipients)
         });
         let is_idle = tasks.is_empty() && local.is_none();
+        let mut progress = local.is_some() || !concluded.is_empty();
         if !concluded.is_empty() || (is_idle && !crowded_out) {
             let recipients = concluded.iter().map(|(index, _)| *index).collect();
             self.registrar.conclude_soon(Task::new(parcel, recipients), concluded);
@@ -76,7 +82,10 @@ impl Dispatcher {
         if let Some(task) = local {
             self.here.deliver(task, here);
         }
-        tasks.into_iter().for_each(way::place);
+        for task in tasks {
+            progress |= way::place(task);
+        }
+        progress
     }
 
     fn sort(&self, job: &Job, routing: &Routing) -> Sorted {

@@ -26,6 +26,9 @@ const IN_FLIGHT_MAX: u32 = 2000;
 const BATCH: usize = 256;
 /// Pause when the spool calls and then has nothing.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Pause when all that was claimed went back to wait. What comes meanwhile is claimed together:
+/// a dead next hop costs those who hand mail in as little as can be.
+const BREATH: Duration = Duration::from_millis(5);
 /// How often destinations are looked after.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -132,6 +135,7 @@ impl Relay {
 
     /// Claims and distributes; ends only if its semaphore is closed, which it never is.
     async fn deliver(&self) {
+        let mut progress = true;
         loop {
             self.spool.due().await;
             let Ok(first) = Arc::clone(&self.in_flight).acquire_owned().await else { return };
@@ -142,13 +146,22 @@ impl Relay {
                 permits.push(permit);
             }
             let now = self.registrar.clock().now();
-            let jobs = self.spool.claim(now.wall, permits.len()).await;
+            // Of what will wait, the text need not be read.
+            let jobs = match progress {
+                true => self.spool.claim(now.wall, permits.len()).await,
+                false => self.spool.claim_envelopes(now.wall, permits.len()).await,
+            };
             if jobs.is_empty() {
                 tokio::time::sleep(PAUSE).await;
+                continue;
             }
+            progress = false;
             for (job, permit) in jobs.into_iter().zip(permits) {
                 let gauge = Raised::new(&self.stats, |stats| &stats.in_flight);
-                self.dispatcher.dispatch(job, Slot::new(permit, gauge));
+                progress |= self.dispatcher.dispatch(job, Slot::new(permit, gauge));
+            }
+            if !progress {
+                tokio::time::sleep(BREATH).await;
             }
         }
     }

@@ -43,8 +43,10 @@ pub(crate) struct Verdict {
     pub(crate) status: EnhancedCode,
     /// The reply of the next hop, or our own words. Printable.
     pub(crate) text: Arc<str>,
-    /// Who said so, if it was a next hop.
+    /// Of which next hop it is said, if one was tried.
     pub(crate) remote: Option<Arc<str>>,
+    /// Whether `text` is a reply of that hop, and not our own words.
+    pub(crate) is_reply: bool,
     /// Of meaning where it was delivered.
     pub(crate) onward: Onward,
 }
@@ -71,7 +73,14 @@ impl Verdict {
     }
 
     fn own(kind: Kind, status: EnhancedCode, text: impl Into<Arc<str>>) -> Self {
-        Self { kind, status, text: text.into(), remote: None, onward: Onward::Delivered }
+        Self {
+            kind,
+            status,
+            text: text.into(),
+            remote: None,
+            is_reply: false,
+            onward: Onward::Delivered,
+        }
     }
 
     /// The same, with what is known of the reports to come.
@@ -98,7 +107,7 @@ impl Verdict {
             Severity::Permanent => code(5, 0, 0),
             _ => code(4, 0, 0),
         });
-        Self::own(kind, status, reply.to_string()).about(remote)
+        Self { is_reply: true, ..Self::own(kind, status, reply.to_string()) }.about(remote)
     }
 }
 

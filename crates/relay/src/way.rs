@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use spool::QueueId;
 
 use crate::conclude::Registrar;
 use crate::hop::{Hop, Refusal};
@@ -96,9 +97,9 @@ pub(crate) fn has_alternative(task: &Task, hop: &Arc<Hop>) -> bool {
 }
 
 /// Gives a message to the best hop that takes it. Never waits: where none takes it, it goes back
-/// to the spool, in line for those that it may go to.
-pub(crate) fn place(mut task: Task) {
-    let Some(way) = task.journey.way.clone() else { return };
+/// to the spool, in line for those that it may go to. Says whether one took it.
+pub(crate) fn place(mut task: Task) -> bool {
+    let Some(way) = task.journey.way.clone() else { return false };
     let mut refused = Refused::default();
     for group in &way.groups {
         for hop in way.in_order(group) {
@@ -106,7 +107,7 @@ pub(crate) fn place(mut task: Task) {
                 refused.note_closed(hop, hop.closed_for());
                 continue;
             }
-            let Some((back, refusal)) = hop.offer(task) else { return };
+            let Some((back, refusal)) = hop.offer(task) else { return true };
             task = back;
             refused.note(hop, refusal);
         }
@@ -116,6 +117,7 @@ pub(crate) fn place(mut task: Task) {
         }
     }
     way.wait(task, refused);
+    false
 }
 
 impl Refused {
@@ -145,8 +147,9 @@ impl Way {
             return;
         }
         let now = self.registrar.clock().now().wall;
+        let random = scattered(task.job.id());
         let after = |wait: Duration| {
-            let wait = schedule::lengthened(wait.max(Duration::from_secs(1)), schedule::random());
+            let wait = schedule::lengthened(wait.max(Duration::from_secs(1)), random);
             now.saturating_add(wait).unwrap_or(Timestamp::MAX)
         };
         let tried = task.journey.failure.take().filter(|_| full.is_none());
@@ -164,14 +167,14 @@ impl Way {
         let until = match &full {
             Some(hop) => {
                 hop.line_up(id);
-                now.saturating_add(doubled(UNCALLED_FULL)).unwrap_or(Timestamp::MAX)
+                now.saturating_add(doubled(UNCALLED_FULL, random)).unwrap_or(Timestamp::MAX)
             }
             None => {
                 let scouts = down.iter().filter(|hop| hop.line_up(id)).count();
                 let trial = after(soonest.unwrap_or(Duration::ZERO));
                 match scouts > 0 {
                     true => trial,
-                    false => trial.saturating_add(doubled(UNCALLED_DOWN)).unwrap_or(trial),
+                    false => trial.saturating_add(doubled(UNCALLED_DOWN, random)).unwrap_or(trial),
                 }
             }
         };
@@ -188,7 +191,14 @@ impl Way {
 }
 
 /// `wait`, and up to as much again.
-fn doubled(wait: Duration) -> Duration {
-    let random = u64::from(schedule::random()) * wait.as_secs() / u64::from(u32::MAX);
-    wait + Duration::from_secs(random)
+fn doubled(wait: Duration, random: u32) -> Duration {
+    let more = u64::from(random) * wait.as_secs() / u64::from(u32::MAX);
+    wait.saturating_add(Duration::from_secs(more))
+}
+
+/// A number that is another one for each message, so that those that wait together do not come
+/// together: nothing that needs to surprise anybody, and a hundred thousand of them are cheap.
+fn scattered(id: QueueId) -> u32 {
+    // The fractional part of the golden ratio; the upper half is the better mixed.
+    (id.as_u64().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32
 }

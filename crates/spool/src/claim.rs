@@ -32,6 +32,16 @@ impl Spool {
     /// longest due first. Does not wait for any; see [`Self::due`]. None while more than a
     /// thousand outcomes wait for a disk that works. Cancelled, it claims nothing.
     pub async fn claim(&self, at: Timestamp, max: usize) -> Vec<Job> {
+        self.claim_reading(at, max, true).await
+    }
+
+    /// As [`Self::claim`], but no text is read ahead: for messages of which most will be
+    /// postponed.
+    pub async fn claim_envelopes(&self, at: Timestamp, max: usize) -> Vec<Job> {
+        self.claim_reading(at, max, false).await
+    }
+
+    async fn claim_reading(&self, at: Timestamp, max: usize, eager: bool) -> Vec<Job> {
         let at = milliseconds(at);
         let views = {
             let mut queue = self.shared.queue();
@@ -51,7 +61,7 @@ impl Spool {
         let read = self.shared.blocking(move || {
             let mut jobs = Vec::with_capacity(claimed.len());
             for (claim, view) in claimed {
-                match Job::read(&view, claim, at) {
+                match Job::read(&view, claim, at, eager) {
                     Ok(job) => jobs.push(job),
                     Err(error) => {
                         tracing::error!(id = %view.id, %error, "spool: a queued message does not read");

@@ -54,6 +54,8 @@ pub struct Wishes {
     /// `TLS-Required: no` in the header (RFC 8689 section 5): where no wish of the recipient's
     /// domain can be met, it may go without TLS.
     pub tls_optional: bool,
+    /// `AUTH=` (RFC 4954 section 5): who submitted the message, where that was to be believed.
+    pub submitter: Option<Mailbox>,
 }
 
 /// `BY=` (RFC 2852): when the message must have been delivered.

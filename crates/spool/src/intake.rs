@@ -159,7 +159,14 @@ impl Spool {
 
 /// Where a submitted message comes from, if the permit covers its envelope.
 fn submitted(permit: &Permit, envelope: &Envelope) -> Result<Origin, IntakeError> {
-    if envelope.sender != *permit.sender() {
+    // A filter may have put another sender in the place of the one that was ruled upon.
+    let may_send = match &envelope.sender {
+        sender if sender == permit.sender() => true,
+        ReversePath::Null => true,
+        ReversePath::Mailbox(mailbox) => permit.may_send_as(mailbox),
+        ReversePath::Unqualified(_) => false,
+    };
+    if !may_send {
         return Err(IntakeError::NotPermitted);
     }
     let allowed = permit.recipients_max().map_or(usize::MAX, |most| most as usize);

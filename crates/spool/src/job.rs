@@ -99,8 +99,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// Reads a claimed message. Blocking.
-    pub(crate) fn read(view: &View, claim: Claim, at: i64) -> io::Result<Self> {
+    /// Reads a claimed message, and if `eager` a small text too. Blocking.
+    pub(crate) fn read(view: &View, claim: Claim, at: i64, eager: bool) -> io::Result<Self> {
         let stored = view.read()?;
         let hurried = view.entry.marks.has(Marks::HURRIED);
         let turn = |p: &Progress| p.state == RecipientState::Pending && (hurried || p.due <= at);
@@ -116,7 +116,7 @@ impl Job {
                 delay_reported: progress.delay_reported,
             })
             .collect();
-        let text = Text::of(view, &stored)?;
+        let text = Text::of(view, &stored, eager)?;
         let (message, progress) = (stored.message, Mutex::new(stored.progress));
         Ok(Self { claim, message, progress, remaining, text })
     }

@@ -23,6 +23,10 @@ const WISHES: u8 = 16;
 const REVIEW: u8 = 32;
 /// The first attempt has a time, which stands behind the flags.
 const NOT_BEFORE: u8 = 64;
+/// More flags stand behind all else, and then what they announce.
+const MORE: u8 = 128;
+/// Of those: who submitted it.
+const SUBMITTER: u8 = 1;
 
 /// Octets of a reason for a review that are kept.
 pub(crate) const REASON_MAX: usize = 500;
@@ -99,6 +103,7 @@ pub(crate) fn encode(
         (wishes::are_any(envelope), WISHES),
         (review.is_some(), REVIEW),
         (summary.not_before.is_some(), NOT_BEFORE),
+        (envelope.wishes.submitter.is_some(), MORE),
     ] {
         flags |= if set { flag } else { 0 };
     }
@@ -126,6 +131,9 @@ pub(crate) fn encode(
     }
     if let Some(reason) = review {
         out.text(cut(reason, REASON_MAX));
+    }
+    if let Some(submitter) = &envelope.wishes.submitter {
+        out.u8(SUBMITTER).text(&submitter.to_string());
     }
     out.finish()
 }
@@ -164,7 +172,7 @@ pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
     for _ in 0..count {
         recipients.push(Recipient::new(mailbox(from.text()?)?));
     }
-    let wishes = match flags & WISHES != 0 {
+    let mut wishes = match flags & WISHES != 0 {
         true => wishes::decode(&mut from, &mut recipients)?,
         false => Wishes::default(),
     };
@@ -172,6 +180,12 @@ pub(crate) fn decode(meta: &[u8]) -> Result<Message, Malformed> {
         true => Some(from.text()?.into()),
         false => None,
     };
+    if flags & MORE != 0 {
+        match from.u8()? {
+            SUBMITTER => wishes.submitter = Some(mailbox(from.text()?)?),
+            _ => return Err(Malformed),
+        }
+    }
     if from.remaining() != 0 {
         return Err(Malformed);
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use auth::Clock;
+use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::mpsc;
 
@@ -178,6 +179,12 @@ impl Spool {
         threads.start("spool-write", move || committer.run(inbox), directory)?;
         threads.start("spool-care", move || caretaker.run(), directory)?;
         Ok((Self { shared, requests, _threads: threads }, report))
+    }
+
+    /// The wall clock by which messages are due.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now().wall
     }
 
     /// Figures for metrics.

@@ -39,13 +39,13 @@ pub(crate) enum Text {
 
 impl Text {
     /// That of a message which has been read. Blocking.
-    pub(crate) fn of(view: &View, stored: &Stored) -> io::Result<Self> {
+    pub(crate) fn of(view: &View, stored: &Stored, eager: bool) -> io::Result<Self> {
         let (offset, header) = (view.entry.message.offset, stored.header);
         let segment = Arc::clone(&view.segment);
         if stored.message.summary.external {
             return Ok(Self::Own { segment, offset, header });
         }
-        if header.body_len <= EAGER {
+        if eager && header.body_len <= EAGER {
             return Ok(Self::Read(segment.read_body(offset, &header)?.into()));
         }
         Ok(Self::Log { segment, offset, header })

@@ -15,16 +15,20 @@ const BY_TRACE: u8 = 32;
 const REQUIRE_TLS: u8 = 64;
 const TLS_OPTIONAL: u8 = 128;
 
-/// Whether anything was asked.
+/// Whether anything was asked that [`encode`] writes.
 pub(crate) fn are_any(envelope: &Envelope) -> bool {
-    envelope.wishes != Wishes::default() || envelope.recipients.iter().any(asks)
+    let Wishes { ret, envid, hold_until, deliver_by, require_tls, tls_optional, submitter: _ } =
+        &envelope.wishes;
+    let said = ret.is_some() || envid.is_some() || hold_until.is_some() || deliver_by.is_some();
+    said || *require_tls || *tls_optional || envelope.recipients.iter().any(asks)
 }
 
 fn asks(recipient: &Recipient) -> bool {
     recipient.notify.is_said() || recipient.original.is_some()
 }
 
-/// Flags, then what they announce, the name of the transmission, and the recipients' wishes.
+/// Flags, then what they announce, the name of the transmission, and the recipients' wishes. The
+/// submitter stands elsewhere.
 pub(crate) fn encode(out: &mut Encoder, envelope: &Envelope) {
     let wishes = &envelope.wishes;
     let by = wishes.deliver_by;
@@ -101,5 +105,6 @@ pub(crate) fn decode(
         deliver_by,
         require_tls: flags & REQUIRE_TLS != 0,
         tls_optional: flags & TLS_OPTIONAL != 0,
+        submitter: None,
     })
 }

@@ -100,8 +100,9 @@ pub(crate) fn submitted(
     Ok(header)
 }
 
-/// A header section of mail from elsewhere: `Received` in front, and no word of ours that is
-/// not ours (RFC 8601 section 5); the rest as it came.
+/// A header section of mail from elsewhere: `Received` in front, no word of ours that is not ours
+/// (RFC 8601 section 5), and no `Return-Path`, which the last host writes (RFC 5321 section 4.4);
+/// the rest as it came.
 ///
 /// # Errors
 /// The refusal, if it has been through too many hands.
@@ -114,7 +115,7 @@ pub(crate) fn received(
     let mut copied = 0;
     for field in fields(section).flatten() {
         header.note(&field);
-        if results::is_forged(&field, trace.host) {
+        if field.is("Return-Path") || results::is_forged(&field, trace.host) {
             let before = section.get(copied..field.range.start).unwrap_or_default();
             header.octets.extend_from_slice(before);
             copied = field.range.end;

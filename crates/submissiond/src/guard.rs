@@ -143,14 +143,14 @@ async fn send(house: &House, notice: &Notice, to: Mailbox, letter: Vec<u8>) {
         Ok(queue_id) => tracing::info!(
             target: "lastpost::limits",
             %queue_id,
-            account = %notice.account,
+            account = notice.account.as_str(),
             limit = notice.limit.word(notice.scope),
             "notice queued"
         ),
         Err(error) => tracing::warn!(
             target: "lastpost::limits",
             %error,
-            account = %notice.account,
+            account = notice.account.as_str(),
             limit = notice.limit.word(notice.scope),
             "a notice could not be queued"
         ),

@@ -3,8 +3,10 @@
 //! A failed login has its own stable line, which the authenticator writes. What one session may
 //! do wrong in the log is bounded ([`Visitor::note_refusal`]).
 
+use std::sync::Arc;
+
 use address::ForwardPath;
-use auth::{Login, Moment};
+use auth::{Account, Login, Moment};
 use netio::Connection;
 use smtp_proto::server::{Counts, Flaw};
 use tracing::info;
@@ -14,13 +16,13 @@ use crate::checks::Refused;
 use crate::house::Listening;
 use crate::session::End;
 use crate::trace::Token;
-use crate::transaction::Mail;
+use crate::transaction::{Envelope, Mail};
 use crate::visitor::Visitor;
 
 pub(crate) fn authenticated(listening: &Listening, visitor: &Visitor, login: &Login) {
     info!(
         target: "lastpost::submission",
-        account = %login.account.key(),
+        account = login.account.key().as_str(),
         rip = %login.client,
         tls = visitor.client.tls_version(),
         listener = listening.name,
@@ -42,7 +44,7 @@ pub(crate) fn login_refused(
         target: "lastpost::submission",
         reason = refused.reason,
         code = refused.reply.code(),
-        account = %login.account.key(),
+        account = login.account.key().as_str(),
         rip = %login.client,
         tls = visitor.client.tls_version(),
         listener = listening.name,
@@ -77,10 +79,11 @@ pub(crate) fn sender_refused(
 pub(crate) fn recipient_refused(
     listening: &Listening,
     visitor: &mut Visitor,
-    mail: &Mail,
+    envelope: &Envelope,
     recipient: &ForwardPath,
     refused: &Refused,
 ) {
+    let mail = &envelope.mail;
     if !visitor.note_refusal() {
         return;
     }
@@ -89,6 +92,7 @@ pub(crate) fn recipient_refused(
         reason = refused.reason,
         code = refused.reply.code(),
         rip = %mail.client.address,
+        account = named(envelope.right.account()),
         sender = ?mail.sender.to_string(),
         recipient = ?recipient.to_string(),
         helo = ?mail.helo,
@@ -116,7 +120,7 @@ pub(crate) fn accepted(listening: &Listening, mail: &Mail, stored: &Stored, toke
         octets = stored.octets,
         coding = stored.coding.keyword(),
         extensions = %Extensions(mail),
-        submitter = mail.submitter.as_ref().map(|mailbox| tracing::field::debug(mailbox.to_string())),
+        submitter = mail.wishes.submitter.as_ref().map(|mailbox| tracing::field::debug(mailbox.to_string())),
         held = stored.held.as_deref().map(tracing::field::debug),
         helo = ?mail.helo,
         tls = mail.client.tls_version(),
@@ -127,13 +131,20 @@ pub(crate) fn accepted(listening: &Listening, mail: &Mail, stored: &Stored, toke
 }
 
 /// One line for a message that the client believes to be ours, and that a check had dropped.
-pub(crate) fn discarded(listening: &Listening, mail: &Mail, reason: &str, token: Token) {
+pub(crate) fn discarded(
+    listening: &Listening,
+    mail: &Mail,
+    account: Option<&Arc<Account>>,
+    reason: &str,
+    token: Token,
+) {
     listening.house.counters.messages_discarded.add(1);
     info!(
         target: "lastpost::submission",
         reason,
         transaction = %token,
         rip = %mail.client.address,
+        account = named(account),
         sender = ?mail.sender.to_string(),
         helo = ?mail.helo,
         listener = listening.name,
@@ -146,6 +157,7 @@ pub(crate) fn refused(
     listening: &Listening,
     visitor: &mut Visitor,
     mail: &Mail,
+    account: Option<&Arc<Account>>,
     refused: &Refused,
 ) {
     listening.house.counters.messages_refused.add(1);
@@ -158,6 +170,7 @@ pub(crate) fn refused(
         code = refused.reply.code(),
         text = ?refused.reply.text(),
         rip = %mail.client.address,
+        account = named(account),
         sender = ?mail.sender.to_string(),
         helo = ?mail.helo,
         listener = listening.name,
@@ -166,7 +179,13 @@ pub(crate) fn refused(
 }
 
 /// The session refused a message for what was wrong with its lines or its size.
-pub(crate) fn flawed(listening: &Listening, visitor: &mut Visitor, mail: &Mail, flaw: Flaw) {
+pub(crate) fn flawed(
+    listening: &Listening,
+    visitor: &mut Visitor,
+    envelope: &Envelope,
+    flaw: Flaw,
+) {
+    let mail = &envelope.mail;
     listening.house.counters.messages_refused.add(1);
     if !visitor.note_refusal() {
         return;
@@ -175,6 +194,7 @@ pub(crate) fn flawed(listening: &Listening, visitor: &mut Visitor, mail: &Mail, 
         target: "lastpost::submission",
         reason = flaw.word(),
         rip = %mail.client.address,
+        account = named(envelope.right.account()),
         sender = ?mail.sender.to_string(),
         helo = ?mail.helo,
         listener = listening.name,
@@ -204,6 +224,11 @@ pub(crate) fn ended(
         unlogged = (unlogged > 0).then_some(unlogged),
         "disconnected"
     );
+}
+
+/// The account as the log names it; mail from elsewhere has none.
+fn named(account: Option<&Arc<Account>>) -> Option<&str> {
+    account.map(|account| account.key().as_str())
 }
 
 /// Milliseconds since `MAIL`.

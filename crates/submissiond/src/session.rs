@@ -154,7 +154,7 @@ impl Conversation {
                 Box::pin(answer::end_of_data(listening, visitor, message, pending, output)).await;
             }
             Action::Rejected(message, flaw) => {
-                log::flawed(listening, visitor, &message.envelope.mail, flaw);
+                log::flawed(listening, visitor, &message.envelope, flaw);
             }
         }
         Next::Act

@@ -45,7 +45,7 @@ pub(crate) struct Carriage {
     pub(crate) extended: bool,
     /// Whether `MAIL` said `SMTPUTF8`.
     pub(crate) smtputf8: bool,
-    /// TLS version and cipher suite, as the TLS library names them.
+    /// TLS version and cipher suite, by their registered names.
     pub(crate) tls: Option<(&'static str, &'static str)>,
     pub(crate) authenticated: bool,
 }
@@ -114,15 +114,12 @@ impl Trace<'_> {
         }
         let (with, id) = (self.carriage.keyword(), self.token);
         let _ = write!(field, "by {} with {with} id {id}", self.host);
-        if let Some(recipient) = self.recipient {
+        // An address in UTF-8 would keep the message from hosts that take it but for this field.
+        if let Some(recipient) = self.recipient.filter(|recipient| recipient.is_ascii()) {
             let _ = write!(field, "\r\n\tfor <{recipient}>");
         }
         if let Some((version, cipher)) = self.carriage.tls.filter(|_| self.carriage.extended) {
-            // RFC 8314 wants the registered name, which the TLS library spells its own way.
-            let registered = cipher.strip_prefix("TLS13_");
-            let prefix = if registered.is_some() { "TLS_" } else { "" };
-            let cipher = registered.unwrap_or(cipher);
-            let _ = write!(field, "\r\n\ttls {prefix}{cipher} ({version})");
+            let _ = write!(field, "\r\n\ttls {cipher} ({version})");
         }
         let _ = write!(field, ";\r\n\t{}\r\n", self.date());
         field
@@ -159,7 +156,7 @@ fn literal(address: IpAddr) -> String {
 mod tests {
     use super::*;
 
-    const TLS13: (&str, &str) = ("TLSv1.3", "TLS13_AES_256_GCM_SHA384");
+    const TLS13: (&str, &str) = ("TLSv1.3", "TLS_AES_256_GCM_SHA384");
 
     fn received(helo: &str, client: &str, recipient: Option<&str>, origin: &Origin) -> String {
         let carriage =
@@ -202,6 +199,14 @@ mod tests {
         let field = received("pc", "192.0.2.7", None, &Origin::Token("abc".to_owned()));
         assert!(field.starts_with("Received: (client abc)\r\n\tby mail.example.net with"));
         assert!(!field.contains("192.0.2.7") && !field.contains("for "));
+    }
+
+    #[test]
+    fn a_header_stays_ascii_whoever_gets_the_message() {
+        for address in ["x@b\u{fc}cher.example", "j\u{fc}rgen@example.org"] {
+            let field = received("pc", "192.0.2.7", Some(address), &Origin::Shown);
+            assert!(field.is_ascii() && !field.contains("for "), "{field}");
+        }
     }
 
     #[test]

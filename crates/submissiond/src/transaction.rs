@@ -30,7 +30,7 @@ pub(crate) struct Client {
     /// Its port; 0 where a proxy did not tell.
     pub(crate) port: u16,
     pub(crate) genuine_address: bool,
-    /// Version of TLS and cipher suite, as the TLS library names them; `None` in clear.
+    /// Version of TLS and cipher suite, by their registered names; `None` in clear.
     pub(crate) tls: Option<(&'static str, &'static str)>,
 }
 
@@ -52,8 +52,6 @@ pub(crate) struct Mail {
     pub(crate) smtputf8: bool,
     /// What the sender asked about the delivery.
     pub(crate) wishes: Wishes,
-    /// `AUTH=`, where it is to be believed.
-    pub(crate) submitter: Option<Mailbox>,
     pub(crate) client: Client,
     pub(crate) helo: String,
     pub(crate) extended: bool,

@@ -64,13 +64,16 @@ async fn one_line_for_each_happening() {
     assert!(refused[0].contains(r#"helo="x?[2J\" rip=198.51.100.1""#), "{refused:?}");
     assert_eq!(lines.with("login failed").len(), 1);
     assert!(lines.with("login failed")[0].contains("rip=127.0.0.1"));
-    assert_eq!(lines.with("login succeeded").len(), 1);
+    let succeeded = lines.with("login succeeded");
+    assert_eq!(succeeded.len(), 1);
+    assert!(succeeded[0].contains(r#"account="anna@example.net""#), "{succeeded:?}");
     let refused = lines.with("message refused");
     assert_eq!(refused.len(), 1);
     assert!(refused[0].contains(r#"reason="header" code=550"#), "{refused:?}");
+    assert!(refused[0].contains(r#"account="anna@example.net""#), "{refused:?}");
     let refused = lines.with("recipient refused");
     assert_eq!(refused.len(), 1);
-    let words = r#"reason="no-such-mailbox" code=550 rip=127.0.0.1"#;
+    let words = r#"reason="no-such-mailbox" code=550 rip=127.0.0.1 account="anna@example.net""#;
     assert!(refused[0].contains(words), "{refused:?}");
     assert!(refused[0].contains(r#"recipient="<\"no body\"@example.net>""#), "{refused:?}");
     let accepted = lines.with("message accepted");

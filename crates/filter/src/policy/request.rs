@@ -21,11 +21,11 @@ pub(crate) struct Subject<'a> {
 pub(crate) struct Question(String);
 
 impl Question {
-    /// `instance` is the same for all questions about one transaction.
+    /// `instance` is the same for all questions about one transaction, and another for each.
     pub(crate) fn new(
         client: &Client,
         subject: &Subject<'_>,
-        instance: u64,
+        instance: &str,
         context: &str,
     ) -> Self {
         let (state, counted) = match subject.stage {
@@ -51,7 +51,7 @@ impl Question {
         text.attribute("recipient", subject.recipient);
         text.attribute("recipient_count", &counted.to_string());
         text.attribute("queue_id", subject.token);
-        text.attribute("instance", &format!("{instance:x}"));
+        text.attribute("instance", instance);
         text.attribute("size", &subject.size.to_string());
         text.attribute("etrn_domain", "");
         text.attribute("stress", "");
@@ -107,12 +107,12 @@ mod tests {
             size: 1000,
             token: "abc",
         };
-        let question = Question::new(&client, &subject, 255, "ctx");
+        let question = Question::new(&client, &subject, "1f.ff", "ctx");
         let text = std::str::from_utf8(question.as_bytes()).unwrap();
         assert!(text.starts_with("request=smtpd_access_policy\nprotocol_state=END-OF-MESSAGE\n"));
         assert!(text.contains("\nhelo_name=x?sasl_username=boss\n"));
         assert!(text.contains("\nsasl_username=anna@example.net\nsasl_sender=\n"));
-        assert!(text.contains("\nrecipient_count=3\n") && text.contains("\ninstance=ff\n"));
+        assert!(text.contains("\nrecipient_count=3\n") && text.contains("\ninstance=1f.ff\n"));
         assert!(text.ends_with("policy_context=ctx\n\n"));
         assert_eq!(text.matches("sasl_username=boss\n").count(), 1);
     }

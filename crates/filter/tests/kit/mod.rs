@@ -124,7 +124,7 @@ pub(crate) fn client() -> Client {
         host: "mail.example.net".to_owned(),
         login: Some("anna@example.net".to_owned()),
         mechanism: Some("PLAIN".to_owned()),
-        tls: Some(("TLSv1.3".to_owned(), "TLS13_AES_256_GCM_SHA384".to_owned())),
+        tls: Some(("TLSv1.3".to_owned(), "TLS_AES_256_GCM_SHA384".to_owned())),
     }
 }
 

@@ -4,6 +4,7 @@ mod describe;
 mod order;
 mod select;
 
+use auth::{Clock, SystemClock};
 use clap::Subcommand;
 
 use super::running::{client, decode};
@@ -109,6 +110,11 @@ pub(crate) fn run(command: &QueueCommand, common: &CommonArgs) -> Result<(), Cli
     }
 }
 
+/// This machine's wall clock: for reading the spool without a daemon.
+fn now() -> jiff::Timestamp {
+    SystemClock::new().now().wall
+}
+
 /// Asks the running daemon; `None` if none runs.
 fn ask<T: serde::de::DeserializeOwned>(config: &Config, path: &str) -> Result<Option<T>, CliError> {
     match client(config)?.get(path) {
@@ -139,7 +145,7 @@ fn list(
     mut query: QueueQuery,
     limit: usize,
 ) -> Result<Vec<QueuedMessage>, CliError> {
-    let filter = |query: &QueueQuery| query.filter(jiff::Timestamp::now()).map_err(CliError::Usage);
+    let filter = |query: &QueueQuery| query.filter(now()).map_err(CliError::Usage);
     filter(&query)?;
     let mut messages: Vec<QueuedMessage> = Vec::new();
     while messages.len() < limit {
@@ -182,7 +188,6 @@ fn shape(config: &Config, order: &ShapeOrder) -> Result<QueueShape, CliError> {
         order.top
     );
     ask_or_read(ask(config, &path), || {
-        let now = jiff::Timestamp::now();
-        spool::read::shape(&config.spool.directory, query, now).map(QueueShape::from)
+        spool::read::shape(&config.spool.directory, query, now()).map(QueueShape::from)
     })
 }

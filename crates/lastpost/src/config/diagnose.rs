@@ -113,9 +113,28 @@ pub fn parse<T: DeserializeOwned>(file: &Path, source: &str) -> Result<T, Config
     serde_path_to_error::deserialize(document).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
-        let message = with_suggestion(inner.message());
+        let message = with_suggestion(in_plain_words(inner.message()));
         at(&inner, if path == "." { message } else { format!("{path}: {message}") })
     })
+}
+
+/// What libraries say of a value in words of their own, as words that say what to write.
+fn in_plain_words(message: &str) -> &str {
+    match message {
+        "invalid IP address syntax" => {
+            "it is no IP address or network; expected \"192.0.2.1\" or \"2001:db8::1\" for an \
+             address, \"192.0.2.0/24\" or \"2001:db8::/32\" for a network"
+        }
+        "invalid socket address syntax" => {
+            "it is no address with a port; expected such as \"192.0.2.1:587\" or \
+             \"[2001:db8::1]:587\""
+        }
+        _ if message.contains("\"friendly\" duration format") => {
+            "it is no period; expected such as \"30s\", \"10m\", \"4h\" or \"1h30m\": days are \
+             written as hours here, \"48h\""
+        }
+        _ => message,
+    }
 }
 
 /// Adds the likely intent to serde's "unknown field `x`, expected one of `a`, `b`".
@@ -216,6 +235,36 @@ mod tests {
     fn a_wrong_type_names_line_column_and_key() {
         let shown = message("[relay]\nnext_hop = 25\n");
         assert!(shown.starts_with("x.toml:2:12: relay.next_hop: invalid type"), "{shown}");
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code)]
+    struct Plain {
+        address: Option<std::net::IpAddr>,
+        socket: Option<std::net::SocketAddr>,
+        network: Option<ipnet::IpNet>,
+        #[serde(
+            default,
+            with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional"
+        )]
+        period: Option<std::time::Duration>,
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_form_is_told_what_to_write() {
+        for (source, expected) in [
+            ("address = \"1.2.3\"", "expected \"192.0.2.1\""),
+            ("network = \"10.0.0.0/33\"", "\"192.0.2.0/24\""),
+            ("network = \"10.0.0.1\"", "\"192.0.2.0/24\""),
+            ("socket = \"1.2.3.4\"", "\"192.0.2.1:587\""),
+            ("period = \"7d\"", "\"48h\""),
+            ("period = \"soon\"", "\"30s\""),
+            ("period = \"\"", "\"30s\""),
+        ] {
+            let shown = parse::<Plain>(Path::new("x.toml"), source).unwrap_err().to_string();
+            assert!(shown.starts_with("x.toml:1:") && shown.contains(expected), "{shown}");
+            assert!(!shown.contains("jiff") && !shown.contains("syntax"), "{shown}");
+        }
     }
 
     #[test]

@@ -10,7 +10,6 @@ use axum::extract::{Json, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use serde::Deserialize;
 use spool::{AdminError, Filter, QueueEntry, QueueId, Spool};
 
@@ -42,7 +41,7 @@ pub(crate) fn routes(spool: Spool) -> Router {
 }
 
 async fn list(State(spool): State<Spool>, Query(query): Query<QueueQuery>) -> Response {
-    match query.filter(Timestamp::now()) {
+    match query.filter(spool.now()) {
         Ok(mut filter) => {
             filter.limit = filter.limit.clamp(1, LISTED_MAX);
             let entries = spool.list(filter).await;
@@ -188,7 +187,7 @@ async fn meant(spool: &Spool, order: &QueueOrder) -> Result<Meant, String> {
         return Err(format!("at most {LISTED_MAX} messages may be named at once"));
     }
     if order.ids.is_empty() {
-        let mut filter = order.query.filter(Timestamp::now())?;
+        let mut filter = order.query.filter(spool.now())?;
         filter.limit = filter.limit.clamp(1, LISTED_MAX);
         let entries = spool.list(filter).await;
         let next = entries.last().map(|entry| entry.id.to_string());

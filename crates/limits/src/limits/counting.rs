@@ -104,7 +104,7 @@ impl Core {
             | mpsc::error::TrySendError::Closed(notice)) = error;
             tracing::warn!(
                 target: "lastpost::limits",
-                account = %notice.account,
+                account = notice.account.as_str(),
                 limit = notice.limit.word(notice.scope),
                 "too many notices wait; this one is not sent"
             );

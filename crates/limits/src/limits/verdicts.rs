@@ -168,7 +168,7 @@ fn log(who: &Who<'_>, breaches: &[Breach]) {
     for breach in breaches {
         tracing::info!(
             target: "lastpost::limits",
-            account = %who.account,
+            account = who.account.as_str(),
             rip = who.client.map(tracing::field::display),
             listener = who.listener,
             limit = breach.limit.word(breach.scope),

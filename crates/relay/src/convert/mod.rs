@@ -76,7 +76,7 @@ impl fmt::Display for Unconvertible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Signed => "conversion would break the signature of a part",
-            Self::Header => "the header of a part is not ASCII",
+            Self::Header => "a header in it is not ASCII, which takes SMTPUTF8",
             Self::FalselyEncoded => "a part is not encoded as its header says",
             Self::Indivisible => "a part cannot be taken apart",
             Self::TooComplex => "it has too many parts, or too large a header",

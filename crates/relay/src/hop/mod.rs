@@ -278,7 +278,9 @@ impl Hop {
         let verdict = self.verdict(failure);
         way::note_failure(&mut task, self, verdict);
         way::place(task);
-        waiting.into_iter().for_each(way::place);
+        for task in waiting {
+            way::place(task);
+        }
     }
 
     /// A connection was lost before it had carried a message.
@@ -286,7 +288,9 @@ impl Hop {
         let now = self.registrar.clock().now();
         let mut state = self.lock();
         if let Some(wait) = state.health.note_broken(now.mono, failure) {
-            self.close(state, failure, wait, true).into_iter().for_each(way::place);
+            for task in self.close(state, failure, wait, true) {
+                way::place(task);
+            }
         }
     }
 

@@ -58,7 +58,7 @@ impl ReportsConfig {
             return Err(ConfigError::new("reports.delay_after", self.delay_after, expected));
         }
         if self.full_max > Size::mib(16) {
-            let found = format!("{:?}", self.full_max);
+            let found = self.full_max.to_string();
             return Err(ConfigError::new("reports.full_max", found, "0 to 16MiB"));
         }
         let postmaster = self.postmaster.as_deref().map(|text| {

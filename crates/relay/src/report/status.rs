@@ -1,6 +1,7 @@
 //! The part for programs: message/delivery-status (RFC 3464).
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use address::{Host, Mailbox};
 use envelope::OriginalRecipient;
@@ -38,14 +39,15 @@ fn write_recipient(out: &mut String, place: &Place<'_>, entry: &Entry<'_>) {
     };
     let _ = write!(out, "Action: {action}\r\nStatus: {}\r\n", entry.status);
     let text = encode::ascii(&entry.verdict.text);
+    if let Some(name) = entry.verdict.remote.as_deref().and_then(remote_mta) {
+        let _ = write!(out, "Remote-MTA: dns; {name}\r\n");
+    }
     match (&entry.verdict.remote, entry.action) {
-        (Some(remote), _) => {
-            let _ = write!(out, "Remote-MTA: dns; {}\r\n", encode::ascii(host_of(remote)));
-            field(out, "Diagnostic-Code: smtp;", &text);
-        }
+        // RFC 3464 section 2.3.6: smtp is for what the other side said, word for word.
+        (Some(_), _) if entry.verdict.is_reply => field(out, "Diagnostic-Code: smtp;", &text),
         // Where it lies is nobody's business.
         (None, Action::Delivered) => {}
-        (None, _) => field(out, "Diagnostic-Code: x-lastpost;", &text),
+        _ => field(out, "Diagnostic-Code: x-lastpost;", &text),
     }
     let _ = write!(out, "Last-Attempt-Date: {}\r\n", date(place.now));
     if let Action::Delayed { until } = entry.action {
@@ -53,12 +55,22 @@ fn write_recipient(out: &mut String, place: &Place<'_>, entry: &Entry<'_>) {
     }
 }
 
-/// The name in `host[address]:port` or `host:port`.
-fn host_of(remote: &str) -> &str {
-    match remote.split_once('[') {
+/// The name in `host[address]:port` or `host:port`; an address as a literal (RFC 3464 section
+/// 2.2.2). None for a socket of this host, which has no name in the DNS.
+fn remote_mta(remote: &str) -> Option<String> {
+    if remote.starts_with("unix:") {
+        return None;
+    }
+    let host = match remote.split_once('[') {
+        Some(("", literal)) => literal.split(']').next().unwrap_or_default(),
         Some((host, _)) => host,
         None => remote.rsplit_once(':').map_or(remote, |(host, _)| host),
-    }
+    };
+    Some(match host.parse() {
+        Ok(IpAddr::V4(address)) => format!("[{address}]"),
+        Ok(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        Err(_) => encode::ascii(host),
+    })
 }
 
 /// A field whose value is folded where it is long.

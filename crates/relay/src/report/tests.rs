@@ -38,7 +38,10 @@ impl Default for Case {
         Self {
             sender: mailbox("aiko@example.org"),
             recipient: mailbox("nobody@example.net"),
-            verdict: Verdict::failed(code(5, 1, 1), "550 5.1.1 no such user").about(&remote),
+            verdict: Verdict {
+                is_reply: true,
+                ..Verdict::failed(code(5, 1, 1), "550 5.1.1 no such user").about(&remote)
+            },
             status: code(5, 1, 1),
             action: Action::Failed { expired: false },
             subject: Subject::Failure,
@@ -183,12 +186,33 @@ fn expired_and_local() {
 
 #[test]
 fn a_hop_that_was_never_reached_is_named_without_its_port() {
-    for (name, host) in [("next.example.net:25", "next.example.net"), ("::1:25", "::1")] {
+    for (name, host) in [
+        ("next.example.net:25", "next.example.net"),
+        ("::1:25", "[IPv6:::1]"),
+        ("[2001:db8::1]:25", "[IPv6:2001:db8::1]"),
+        ("127.0.0.1[127.0.0.1]:25", "[127.0.0.1]"),
+        ("next.example.net[192.0.2.1]:25", "next.example.net"),
+    ] {
         let remote = name.into();
         let verdict = Verdict::deferred(code(4, 4, 1), "refused").about(&remote);
         let text = Case { verdict, ..Case::default() }.text();
         assert!(text.contains(&format!("Remote-MTA: dns; {host}\r\n")), "{text}");
+        // Nobody there has said that.
+        assert!(text.contains("\r\nDiagnostic-Code: x-lastpost; refused\r\n"), "{text}");
     }
+    let remote = "unix:/run/lmtp".into();
+    let verdict = Verdict::deferred(code(4, 4, 1), "refused").about(&remote);
+    let text = Case { verdict, ..Case::default() }.text();
+    assert!(!text.contains("Remote-MTA"), "{text}");
+}
+
+#[test]
+fn what_this_host_does_not_send_is_not_blamed_on_another() {
+    let status = code(5, 7, 1);
+    let verdict = Verdict::failed(status, "this service has ended");
+    let text = Case { verdict, status, ..Case::default() }.text();
+    assert!(text.contains("This mail system does not send it on"), "{text}");
+    assert!(!text.contains("other side"), "{text}");
 }
 
 #[test]

@@ -119,17 +119,18 @@ async fn taken(house: &Arc<House>, count: usize) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "heavy: 100,000 messages for a dead hop; for release"]
 async fn a_hundred_thousand_messages_for_a_dead_hop() {
-    const COUNT: usize = 100_000;
+    // As many of each customer.
+    const COUNT: usize = 32 * 3125;
     let address = NextHop::start(Options::default()).await.stop().await;
     let house = Arc::new(House::new(&address));
     // Without a relay: what the spool alone takes.
     let mut bare = 0.0_f64;
     for _ in 0..3 {
-        bare = bare.max(taken(&house, 10_000).await);
+        bare = bare.max(taken(&house, 32 * 300).await);
     }
     let running = house.run();
     let before = memory();
-    let first = taken(&house, COUNT - 30_000).await;
+    let first = taken(&house, COUNT - 3 * 32 * 300).await;
     house.settled(&running).await;
     let grown = memory() - before;
     let stats = running.stats.destinations(1)[0].clone();
@@ -140,7 +141,7 @@ async fn a_hundred_thousand_messages_for_a_dead_hop() {
 
     let mut deferred = 0.0_f64;
     for _ in 0..3 {
-        deferred = deferred.max(taken(&house, 10_000).await);
+        deferred = deferred.max(taken(&house, 32 * 300).await);
     }
     println!("with {COUNT} deferred: {deferred:.0}/s");
     assert!(deferred > 0.9 * bare, "{deferred:.0}/s with a dead hop, {bare:.0}/s without mail");
@@ -158,5 +159,5 @@ async fn a_hundred_thousand_messages_for_a_dead_hop() {
     println!("drained at {drained:.0}/s");
     Arc::into_inner(house).unwrap();
     running.stop().await;
-    assert_eq!(hop.count(), COUNT + 30_000);
+    assert_eq!(hop.count(), COUNT + 3 * 32 * 300);
 }

@@ -1,10 +1,11 @@
 //! One message on its way through a channel: its commands.
 
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};
 
 use address::{Mailbox, ReversePath};
-use envelope::{ByMode, Coding, EnvelopeId, Notify, OriginalRecipient, Ret};
+use envelope::{ByMode, Coding, EnvelopeId, Notify, OriginalRecipient, Ret, xtext};
 
 use super::{Extensions, SizeLimit, Unsendable};
 
@@ -28,9 +29,11 @@ pub struct Message<'a> {
     pub by: Option<By>,
     /// `REQUIRETLS` (RFC 8689): it goes out where that is announced, or not at all.
     pub require_tls: bool,
-    /// Whether a next hop that this host authenticated to is told `AUTH=<>` (RFC 4954 section
-    /// 5): who submitted the message is nobody's business there.
+    /// Whether a next hop that this host authenticated to is told who submitted the message:
+    /// `AUTH=` (RFC 4954 section 5). Others are told nothing: it is none of their business.
     pub auth: bool,
+    /// Who that is; `AUTH=<>` if nobody knows, or if the address cannot be written there.
+    pub submitter: Option<&'a Mailbox>,
 }
 
 impl<'a> Message<'a> {
@@ -47,6 +50,7 @@ impl<'a> Message<'a> {
             by: None,
             require_tls: false,
             auth: false,
+            submitter: None,
         }
     }
 }
@@ -231,7 +235,8 @@ impl Script {
             out.extend_from_slice(b" REQUIRETLS");
         }
         if message.auth && extensions.auth {
-            out.extend_from_slice(b" AUTH=<>");
+            out.extend_from_slice(b" AUTH=");
+            write_submitter(out, message.submitter, utf8);
         }
         out.extend_from_slice(b"\r\n");
     }
@@ -259,6 +264,25 @@ impl Script {
     /// The text goes without DATA.
     pub(super) fn skip_data(&mut self) {
         self.next = self.recipients + 2;
+    }
+}
+
+/// The value of `AUTH=`: xtext, or beyond ASCII, which takes SMTPUTF8, `utf-8-addr-unitext` (RFC
+/// 6531 section 3.2, RFC 6533 section 3).
+fn write_submitter(out: &mut Vec<u8>, submitter: Option<&Mailbox>, utf8: bool) {
+    match submitter {
+        Some(mailbox) if mailbox.is_ascii() => {
+            out.extend_from_slice(xtext::encode(mailbox.to_string().as_bytes()).as_bytes());
+        }
+        Some(mailbox) if utf8 => {
+            for c in mailbox.to_string().chars() {
+                match c {
+                    ' ' | '+' | '=' | '\\' => write(out, format_args!("\\x{{{:X}}}", u32::from(c))),
+                    _ => write(out, format_args!("{c}")),
+                }
+            }
+        }
+        _ => out.extend_from_slice(b"<>"),
     }
 }
 

@@ -65,6 +65,7 @@ prop_compose! {
         hold in proptest::option::of(0..10_000_000_000_000_i64),
         by in proptest::option::of((0..10_000_000_000_000_i64, any::<bool>(), any::<bool>())),
         require_tls: bool, tls_optional: bool,
+        submitter in proptest::option::of(mailboxes()),
     ) -> Wishes {
         let deliver_by = by.map(|(at, returns, trace)| {
             let mode = if returns { ByMode::Return } else { ByMode::Notify };
@@ -78,6 +79,7 @@ prop_compose! {
             deliver_by,
             require_tls,
             tls_optional,
+            submitter,
         }
     }
 }

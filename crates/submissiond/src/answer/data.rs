@@ -27,7 +27,8 @@ pub(crate) fn data(
         }
         Err(error) => {
             let refused = message::not_stored(error);
-            log::refused(listening, visitor, &pending.envelope().mail, &refused);
+            let envelope = pending.envelope();
+            log::refused(listening, visitor, &envelope.mail, envelope.right.account(), &refused);
             pending.refuse(&listening.house.worded(refused.reply), output);
         }
     }
@@ -42,6 +43,8 @@ pub(crate) async fn end_of_data(
     output: &mut Vec<u8>,
 ) {
     let token = message.token;
+    let account = message.envelope.right.account().cloned();
+    let account = account.as_ref();
     let Finished { mail, hold, letter } = message.finish(listening);
     let stored = match letter {
         Ok(letter) => store::take_in(listening, &mail, letter, hold).await,
@@ -53,11 +56,11 @@ pub(crate) async fn end_of_data(
             accept(listening, pending, stored.id, output);
         }
         Ok(Outcome::Discarded(reason)) => {
-            log::discarded(listening, &mail, reason, token);
+            log::discarded(listening, &mail, account, reason, token);
             accept(listening, pending, token, output);
         }
         Err(refused) => {
-            log::refused(listening, visitor, &mail, &refused);
+            log::refused(listening, visitor, &mail, account, &refused);
             pending.refuse(&listening.house.worded(refused.reply), output);
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use address::{Mailbox, ReversePath};
 use auth::Login;
 use smtp_proto::server::{MailPending, MailRequest, Reply, Submitter};
+use spool::Wishes;
 
 use super::{permit, refused, wishes};
 use crate::checks::{Refused, Step};
@@ -41,13 +42,13 @@ async fn begin(
     let (login, hello, at) = (pending.login(), pending.hello(), house.clock.now());
     let wishes = wishes::of(&request, at.wall);
     let contradiction = wishes.is_none();
+    let submitter = trusted(request.submitter, login);
     let mut mail = Mail {
         sender: request.sender,
         size: request.size,
         coding: request.coding,
         smtputf8: request.smtputf8,
-        wishes: wishes.unwrap_or_default(),
-        submitter: trusted(request.submitter, login),
+        wishes: Wishes { submitter, ..wishes.unwrap_or_default() },
         client: visitor.client,
         helo: visitor.helo.as_deref().unwrap_or(hello.name()).to_owned(),
         extended: hello.is_extended(),

@@ -43,8 +43,7 @@ pub(crate) async fn recipient(
         Ok(()) => pending.accept(output),
         Err(refused) => {
             listening.house.counters.recipients_refused.add(1);
-            let mail = &pending.envelope().mail;
-            log::recipient_refused(listening, visitor, mail, &shown, &refused);
+            log::recipient_refused(listening, visitor, pending.envelope(), &shown, &refused);
             pending.refuse(&listening.house.worded(refused.reply), output);
         }
     }

@@ -16,7 +16,7 @@ pub(super) const CONTRADICTION: Refused = Refused {
     reason: "released-too-late",
 };
 
-/// The wishes of `request`, which came at `at`. `None`: the message would be released (RFC 4865)
+/// The wishes of `request`, which came at `at`, but for who submitted it. `None`: the message would be released (RFC 4865)
 /// when it is late already (RFC 2852).
 pub(super) fn of(request: &MailRequest, at: Timestamp) -> Option<Wishes> {
     let hold_until = match request.hold {
@@ -43,6 +43,7 @@ pub(super) fn of(request: &MailRequest, at: Timestamp) -> Option<Wishes> {
         deliver_by,
         require_tls: request.require_tls,
         tls_optional: false,
+        submitter: None,
     })
 }
 

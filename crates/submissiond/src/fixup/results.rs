@@ -11,7 +11,10 @@ use crate::trace::Trace;
 pub(super) fn pass(trace: &Trace<'_>, login: &str) -> String {
     let mut field = format!("Authentication-Results: {};\r\n\tauth=pass", trace.host);
     let _ = write!(field, " smtp.auth={}", value(login));
-    if let ReversePath::Mailbox(sender) = trace.sender {
+    // One in UTF-8 would keep the message from hosts that take it but for this field.
+    if let ReversePath::Mailbox(sender) = trace.sender
+        && sender.is_ascii()
+    {
         let _ = write!(field, "\r\n\tsmtp.mailfrom={}", value(&sender.to_string()));
     }
     field.push_str("\r\n");

@@ -179,6 +179,10 @@ fn mail_from_elsewhere_stays_as_it_is() {
     let odd = "From: anybody@bank.example\r\nno field\r\nBcc: x\r\n";
     assert_eq!(inbound(odd), odd);
     assert_eq!(inbound("Subject: no end"), "Subject: no end\r\n");
+    assert_eq!(
+        inbound("Return-Path: <x@y.example>\r\nA: 1\r\nreturn-path:\r\n <>\r\n"),
+        "A: 1\r\n"
+    );
     let results = "Authentication-Results: mail.example.net; dkim=pass\r\n";
     let others = "Authentication-Results: mail.example.org; dkim=pass\r\n";
     let section = format!("{results}A: 1\r\n{others}{results}B: 2\r\n{results}");
@@ -198,6 +202,19 @@ fn who_authenticated_is_told_where_that_is_wanted() {
              \r\n\tsmtp.mailfrom=anna@example.net\r\n{COMPLETE}"
         )
     );
+}
+
+#[test]
+fn a_sender_in_utf8_makes_no_header_in_utf8() {
+    let sent = Sent::with(|config| config.authentication_results = true);
+    let options = HeaderOptions::load(&sent.config).unwrap();
+    let sender = ReversePath::Mailbox(mailbox("anna@b\u{fc}cher.example"));
+    let account = anna();
+    let rights = Rights::of_account(&account);
+    let header = submitted(COMPLETE.as_bytes(), &trace(&sender, None), &rights, &options).unwrap();
+    let text = String::from_utf8(header.octets).unwrap();
+    assert!(text.is_ascii() && text.contains("smtp.auth=anna@"), "{text}");
+    assert!(!text.contains("smtp.mailfrom"), "{text}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ use address::{AccountKey, Mailbox, ReversePath};
 use auth::{Account, Attempt, Channel, Clock as _, Login, Service, SmtpAuth, StoredHash};
 use spool::{Recipient, SpoolConfig};
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::control::ControlClient;
 

@@ -145,6 +145,7 @@ impl Prepared {
             by: self.by,
             require_tls: envelope.wishes.require_tls,
             auth: true,
+            submitter: envelope.wishes.submitter.as_ref(),
             ..Message::new(self.sender.as_ref().unwrap_or(&envelope.sender), self.octets)
         }
     }
