@@ -39,6 +39,8 @@ pub struct Plan {
     pub files: Vec<(&'static str, String)>,
     /// Whether connections to the plain listeners begin with a PROXY header from 127.0.0.1.
     pub proxied: bool,
+    /// Domains whose mail goes into the accounts' Maildirs.
+    pub local_domains: Vec<&'static str>,
     /// Further lines for `[submission]`.
     pub submission: &'static str,
     /// Further lines for `[pop3]`.
@@ -65,6 +67,7 @@ impl Default for Plan {
             legacy_authorities: vec!["smtp-auth"],
             files: Vec::new(),
             proxied: false,
+            local_domains: vec!["open.example", "closed.example"],
             submission: "",
             pop3: "",
         }

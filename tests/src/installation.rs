@@ -106,11 +106,12 @@ segment_size = "4MiB"
 free_space_min = 0
 
 [relay]
-local_domains = ["open.example", "closed.example"]
+local_domains = {local:?}
 [relay.next_hop]
 address = "{next_hop}"
 "#,
         legacy = plan.legacy_authorities,
+        local = plan.local_domains,
         pop3 = plan.pop3,
         submission = plan.submission,
     )

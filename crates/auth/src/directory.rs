@@ -13,6 +13,7 @@ use std::time::Duration;
 use address::{AccountKey, AddressError, Domain, Mailbox};
 use arc_swap::ArcSwap;
 
+use crate::likeness::same_mailbox;
 use crate::passwd_file::{self, Listing, Rules};
 use crate::{Account, AccountsConfig, AccountsError, MaildirTemplate, PolicySpread, StoredHash};
 
@@ -188,7 +189,10 @@ impl Directory {
     #[must_use]
     pub fn local_mailbox(&self, address: &Mailbox) -> Option<Arc<Account>> {
         let table = self.shared.table.load();
-        let primary = table.owners(address).find(|a| a.addresses().first() == Some(address));
+        let is_primary = |a: &&Arc<Account>| {
+            a.addresses().first().is_some_and(|first| same_mailbox(first, address))
+        };
+        let primary = table.owners(address).find(is_primary);
         primary.or_else(|| table.owners(address).next()).cloned()
     }
 

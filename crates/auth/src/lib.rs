@@ -12,6 +12,7 @@ mod cache;
 mod clock;
 mod config;
 mod directory;
+mod domains;
 mod hash;
 mod last_login;
 mod likeness;
@@ -37,6 +38,7 @@ pub use authority::{
 pub use clock::{Clock, ManualClock, Moment, SystemClock};
 pub use config::{AccountsConfig, AuthConfig, ConfigError};
 pub use directory::{Directory, Reload};
+pub use domains::{DomainSet, domain_in_ascii};
 pub use hash::{Argon2Params, HashError, PASSWORD_MAX, Scheme, StoredHash, hash_new};
 pub use last_login::{LastLogin, LastLoginError, LastLogins};
 pub use login::{Answer, Channel, Login, LoginObserver, Service};

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use address::{Domain, Host, Mailbox};
-use idna::AsciiDenyList;
+
+use crate::domains::{domain_in_ascii, is_international};
 
 /// Whether two addresses are one: A-labels equal their U-labels (RFC 5890), a quoted local part
 /// equals the same one without quotes (RFC 5321 section 4.1.2), and case counts nowhere.
@@ -29,33 +30,24 @@ pub(crate) fn same_mailbox(a: &Mailbox, b: &Mailbox) -> bool {
 
 /// Whether two domains are one.
 pub(crate) fn same_domain(a: &Domain, b: &Domain) -> bool {
-    a == b || (is_international(a) || is_international(b)) && in_ascii(a) == in_ascii(b)
+    a == b || domain_in_ascii(a.as_str()) == domain_in_ascii(b.as_str())
 }
 
 /// The address in the one spelling that [`same_mailbox`] compares: for tables.
 pub(crate) fn canonical(mailbox: &Mailbox) -> Cow<'_, Mailbox> {
     let Host::Domain(domain) = mailbox.host() else { return Cow::Borrowed(mailbox) };
     let local = unquoted(mailbox.local());
-    if !is_international(domain) && matches!(local, Cow::Borrowed(same) if same == mailbox.local())
+    if !is_international(domain.as_str())
+        && matches!(local, Cow::Borrowed(same) if same == mailbox.local())
     {
         return Cow::Borrowed(mailbox);
     }
-    let domain = Domain::parse(&in_ascii(domain)).unwrap_or_else(|_| domain.clone());
+    let domain =
+        Domain::parse(&domain_in_ascii(domain.as_str())).unwrap_or_else(|_| domain.clone());
     // What cannot do without quotes gets them back, with no more escapes than it needs.
     Mailbox::new(&local, domain.clone())
         .or_else(|_| Mailbox::new(&quoted(&local), domain))
         .map_or(Cow::Borrowed(mailbox), Cow::Owned)
-}
-
-fn is_international(domain: &Domain) -> bool {
-    let text = domain.as_str();
-    !text.is_ascii() || text.split('.').any(|label| label.starts_with("xn--"))
-}
-
-/// The domain in A-labels; as it is, if it has none (UTS 46).
-fn in_ascii(domain: &Domain) -> Cow<'_, str> {
-    idna::domain_to_ascii_cow(domain.as_str().as_bytes(), AsciiDenyList::EMPTY)
-        .unwrap_or(Cow::Borrowed(domain.as_str()))
 }
 
 /// The local part without quotes and escapes.

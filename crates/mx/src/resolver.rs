@@ -139,7 +139,7 @@ impl Resolver {
             }
         };
         let Inner { config, .. } = &*self.0;
-        let looked = self.look(&name, &exchangers, config.port, config.loopback);
+        let looked = self.look(&exchangers, config.port, config.loopback);
         let (found, policy) = tokio::join!(looked, policy);
         let hosts = self.hosts(&name, exchangers.hosts, found)?;
         Ok(hosts.into_iter().map(|host| under_policy(host, policy.as_ref())).collect())
@@ -165,8 +165,8 @@ impl Resolver {
     /// If it has no address, or the DNS does not say.
     pub async fn host(&self, host: &str, port: u16) -> Result<MxHost, MxError> {
         let name = name::host(host).ok_or_else(|| MxError::BadName(host.to_owned()))?;
-        let exchangers = Exchangers { hosts: vec![(0, name.clone())], secure: true };
-        let found = self.look(&name, &exchangers, port, true).await;
+        let exchangers = Exchangers::itself(&name);
+        let found = self.look(&exchangers, port, true).await;
         let host = self.hosts(&name, exchangers.hosts, found)?.into_iter().next();
         host.ok_or(MxError::NoHost(name))
     }
@@ -176,7 +176,7 @@ impl Resolver {
     async fn exchangers(&self, name: &str) -> Result<Exchangers, MxError> {
         let failed = |error| MxError::Lookup { name: name.to_owned(), error };
         let answer = self.0.lookup.lookup(name, Kind::Mx).await.map_err(failed)?;
-        let Answer { records, exists, secure, .. } = answer;
+        let Answer { records, exists, secure, canonical, .. } = answer;
         if !exists {
             return Err(MxError::NoSuchDomain(name.to_owned()));
         }
@@ -184,10 +184,9 @@ impl Resolver {
         if hosts.is_empty() {
             // The domain itself. That it has no MX is as certain as its address: both are in
             // the same zone.
-            let hosts = vec![(0, name.to_owned())];
-            return self
-                .without_ourselves(name, hosts)
-                .map(|hosts| Exchangers { hosts, secure: true });
+            let itself = Exchangers::itself(name);
+            let hosts = self.without_ourselves(name, itself.hosts)?;
+            return Ok(Exchangers { hosts, ..itself });
         }
         if hosts.iter().all(|(_, host)| host.is_empty()) {
             return Err(MxError::TakesNoMail(name.to_owned()));
@@ -196,7 +195,8 @@ impl Resolver {
         hosts.sort_by_cached_key(|(preference, _)| (*preference, random()));
         let mut hosts = self.without_ourselves(name, hosts)?;
         hosts.truncate(self.0.config.hosts_max);
-        Ok(Exchangers { hosts, secure })
+        let domains = std::iter::once(name.to_owned()).chain(canonical).collect();
+        Ok(Exchangers { hosts, domains, secure })
     }
 
     /// Without this host and those behind it, which would only send it here (RFC 5321 section
@@ -217,19 +217,13 @@ impl Resolver {
     }
 
     /// What the DNS says of each host, in their order.
-    async fn look(
-        &self,
-        domain: &str,
-        exchangers: &Exchangers,
-        port: u16,
-        loopback: bool,
-    ) -> Vec<Found> {
+    async fn look(&self, exchangers: &Exchangers, port: u16, loopback: bool) -> Vec<Found> {
         let config = &self.0.config;
         let mut looking = JoinSet::new();
         for (place, (_, host)) in exchangers.hosts.iter().enumerate() {
             let quest = Quest {
                 host: host.clone(),
-                domain: domain.to_owned(),
+                domains: exchangers.domains.clone(),
                 dane: config.dane && exchangers.secure,
                 family: config.addresses,
                 addresses_max: config.addresses_max,
@@ -286,8 +280,18 @@ impl Resolver {
 /// The names of a domain's hosts, with their preference.
 struct Exchangers {
     hosts: Vec<(u16, String)>,
+    /// The domain, and what it is an alias of.
+    domains: Vec<String>,
     /// Whether DNSSEC proves them.
     secure: bool,
+}
+
+impl Exchangers {
+    /// A host without MX records.
+    fn itself(name: &str) -> Self {
+        let hosts = vec![(0, name.to_owned())];
+        Self { hosts, domains: vec![name.to_owned()], secure: true }
+    }
 }
 
 fn exchanger(record: Record) -> Option<(u16, String)> {

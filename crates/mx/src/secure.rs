@@ -11,8 +11,8 @@ use crate::{Answer, Kind, Lookup, LookupError, Record, Security, TlsaSet};
 #[derive(Clone, Debug)]
 pub(crate) struct Quest {
     pub(crate) host: String,
-    /// The domain whose mail it takes.
-    pub(crate) domain: String,
+    /// The domain whose mail it takes, and what that is an alias of.
+    pub(crate) domains: Vec<String>,
     /// Whether DNSSEC proves that it is the domain's host, and DANE is wanted.
     pub(crate) dane: bool,
     pub(crate) family: Family,
@@ -87,8 +87,8 @@ impl Quest {
                 Ok(Answer { secure: true, records, .. }) => {
                     let records: Vec<Tlsa> = records.into_iter().filter_map(tlsa).collect();
                     if !records.is_empty() {
-                        let mut names = vec![base.clone(), self.domain.clone()];
-                        names.dedup();
+                        let mut names = vec![base.clone()];
+                        names.extend(self.domains.iter().filter(|name| **name != base).cloned());
                         return Security::Dane(TlsaSet { base, records, names });
                     }
                 }

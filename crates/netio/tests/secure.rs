@@ -34,6 +34,7 @@ async fn implicit_tls_in_both_versions() {
         let info = infos.lock().unwrap().pop().unwrap().unwrap();
         assert_eq!(info.sni.as_deref(), Some(HOST));
         assert!(info.cipher.contains("AES") || info.cipher.contains("CHACHA"), "{info:?}");
+        assert!(info.cipher.starts_with("TLS_"), "the registered name: {info:?}");
     }
 }
 

@@ -160,6 +160,11 @@ impl Fleet {
         }
     }
 
+    /// Has destinations tried that are left alone.
+    pub(crate) fn try_now(&self) {
+        self.each(|hop| hop.reopen());
+    }
+
     /// All destinations, while none can be added.
     fn each(&self, act: impl Fn(&Arc<Hop>)) {
         self.all().iter().for_each(act);

@@ -47,14 +47,14 @@ pub trait LocalDelivery: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct LocalAccounts {
     directory: auth::Directory,
-    domains: Vec<Domain>,
+    domains: auth::DomainSet,
 }
 
 impl LocalAccounts {
     /// The accounts of `directory`, at `domains`.
     #[must_use]
-    pub fn new(directory: auth::Directory, domains: Vec<Domain>) -> Self {
-        Self { directory, domains }
+    pub fn new(directory: auth::Directory, domains: &[Domain]) -> Self {
+        Self { directory, domains: domains.iter().collect() }
     }
 }
 

@@ -54,6 +54,12 @@ impl Router {
     pub fn reload(&self, settings: &Settings) -> Result<(), ConfigError> {
         self.0.reload(settings)
     }
+
+    /// Has destinations tried at once that did not work and are left alone for a while: for
+    /// whoever knows that they work again.
+    pub fn try_now(&self) {
+        self.0.try_now();
+    }
 }
 
 impl Relay {

@@ -307,6 +307,7 @@ fn send(
     let recipients: Vec<_> = recipients.collect();
     let sender = ReversePath::parse(word("from").unwrap()).unwrap();
     let envid = word("envid").map(|text| EnvelopeId::parse(text).unwrap());
+    let submitter = word("submitter").map(|text| Mailbox::parse(text).unwrap());
     let by = word("by").map(|text| {
         let (seconds, mode) = text.split_once(';').unwrap();
         let notify = mode.starts_with('N');
@@ -326,6 +327,7 @@ fn send(
         by,
         require_tls: says("require-tls"),
         auth: says("auth"),
+        submitter: submitter.as_ref(),
         ..Message::new(&sender, word("octets").unwrap().parse().unwrap())
     };
     let recipients = recipients.iter().map(|(mailbox, notify, original)| Recipient {

@@ -38,7 +38,7 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// That of a message which has been read. Blocking.
+    /// That of a message which has been read; a small one is read too, if `eager`. Blocking.
     pub(crate) fn of(view: &View, stored: &Stored, eager: bool) -> io::Result<Self> {
         let (offset, header) = (view.entry.message.offset, stored.header);
         let segment = Arc::clone(&view.segment);
@@ -108,7 +108,7 @@ impl BodyReader {
     pub(crate) async fn of(shared: &Arc<Shared>, view: View) -> io::Result<Self> {
         let read = shared.blocking(move || {
             let stored = view.read()?;
-            let text = Text::of(&view, &stored)?;
+            let text = Text::of(&view, &stored, false)?;
             Ok((text, stored.message.summary))
         });
         let (text, summary) = read.await?;

@@ -139,12 +139,8 @@ async fn ask(conversation: &mut Conversation, mail: &Mail, letter: &Letter) -> O
 /// passed over: the filter is trusted with the message, not with rights that its sender lacks.
 async fn change(step: Step<'_>, letter: &mut Letter, changes: Changes) -> Result<(), Refused> {
     let Changes { header, body, sender, added, removed } = changes;
-    if let Some(section) = header {
-        letter.replace_section(&section);
-    }
-    if let Some(body) = body {
-        letter.replace_body(step.listening, &canonical(&body)).await?;
-    }
+    let body = body.map(|body| canonical(&body));
+    letter.replace(step.listening, step.mail, header.as_deref(), body.as_deref()).await?;
     let mut passed_over = Vec::new();
     if let Some(path) = sender {
         let path = ReversePath::parse(&format!("<{path}>"));

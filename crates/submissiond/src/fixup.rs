@@ -131,6 +131,37 @@ pub(crate) fn received(
 }
 
 impl Header {
+    /// Puts what filters made of the section in its place. They may write what they want; but
+    /// the message is signed for the authors whom it names then, and only if the account may
+    /// name them. `rights`: those of the account; `None`: the message comes from elsewhere.
+    pub(crate) fn replace(
+        &mut self,
+        section: &[u8],
+        rights: Option<&Rights<'_>>,
+        smtputf8: bool,
+        options: &HeaderOptions,
+    ) {
+        self.octets.truncate(self.received);
+        self.octets.extend_from_slice(section);
+        self.end_line();
+        self.is_ascii = self.octets.is_ascii();
+        (self.hops, self.tls_optional, self.from_domain) = (0, false, None);
+        let mut authors = Authors::default();
+        let mut judged = Ok(());
+        for field in fields(section).flatten() {
+            self.note(&field);
+            judged = judged.and_then(|()| authors.take(&field));
+        }
+        let Some(rights) = rights else { return };
+        match judged.and_then(|()| authors.judge(rights, smtputf8, options.addresses_in_names)) {
+            Ok(()) => self.from_domain = authors.domain(),
+            Err(refusal) => tracing::warn!(
+                target: "lastpost::filter", account = rights.login(), reason = refusal.text(),
+                "a filter changed the authors: not signed for them"
+            ),
+        }
+    }
+
     fn begin(section: &[u8], trace: &Trace<'_>, origin: &Origin) -> Self {
         let mut octets = Vec::with_capacity(section.len() + ADDED_OCTETS);
         octets.extend_from_slice(trace.received(origin).as_bytes());

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use address::{Domain, ForwardPath, Mailbox, ReversePath};
-use auth::{Account, Authenticator, Chain, Clock};
+use address::{ForwardPath, Mailbox, ReversePath};
+use auth::{Account, Authenticator, Chain, Clock, DomainSet};
 use dkim::Signer;
 use ipnet::IpNet;
 use netio::Tls;
@@ -27,7 +27,7 @@ pub(crate) struct House {
     pub(crate) authenticator: Authenticator,
     pub(crate) spool: Spool,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) local_domains: Vec<Domain>,
+    pub(crate) local_domains: DomainSet,
     pub(crate) postmaster: Option<Mailbox>,
     pub(crate) command_timeout: Duration,
     pub(crate) data_timeout: Duration,

@@ -12,6 +12,7 @@ use crate::checks::{Charge, Refused};
 use crate::fixup::Header;
 use crate::house::{Listening, Place};
 use crate::message;
+use crate::rights::Rights;
 use crate::trace::Token;
 use crate::transaction::{Mail, Right};
 
@@ -157,28 +158,59 @@ impl Letter {
         self.header.octets.get(self.header.received..).unwrap_or_default()
     }
 
-    /// Puts another header section in the place of that one: whole fields with their line ends.
-    pub(crate) fn replace_section(&mut self, section: &[u8]) {
-        self.header.octets.truncate(self.header.received);
-        self.header.octets.extend_from_slice(section);
-        self.header.is_ascii = self.header.octets.is_ascii();
+    /// Puts another header section (whole fields with their line ends), another body (lines with
+    /// CRLF), or both in the place of what is there.
+    ///
+    /// # Errors
+    /// As [`replace_body`](Self::replace_body); or if the body cannot be read again, which
+    /// another author's signature takes.
+    pub(crate) async fn replace(
+        &mut self,
+        listening: &Listening,
+        mail: &Mail,
+        section: Option<&[u8]>,
+        body: Option<&[Bytes]>,
+    ) -> Result<(), Refused> {
+        let author = self.header.from_domain.clone();
+        if let Some(section) = section {
+            let rights = match &self.right {
+                Right::Permitted(permitted) => Some(Rights::of(permitted.hold.permit())),
+                Right::Inbound(_) => None,
+            };
+            let options = &listening.house.header;
+            self.header.replace(section, rights.as_ref(), mail.smtputf8, options);
+        }
+        match body {
+            Some(body) => self.replace_body(listening, body).await,
+            None if self.header.from_domain != author => self.sign_anew(listening).await,
+            None => Ok(()),
+        }
     }
 
-    /// Puts other octets in the place of the body: lines with CRLF.
+    /// Begins the signature again, for another author.
+    async fn sign_anew(&mut self, listening: &Listening) -> Result<(), Refused> {
+        self.signing = begin_signing(listening, &self.right, &self.header);
+        let Some(signing) = &mut self.signing else { return Ok(()) };
+        let mut body = self.draft.reader();
+        while let Some(block) = body.next().await.map_err(|error| {
+            tracing::error!(target: "lastpost::submission", %error, "not signed");
+            NOT_SIGNED
+        })? {
+            signing.body(&block);
+        }
+        Ok(())
+    }
+
+    /// Puts other octets in the place of the body.
     ///
     /// # Errors
     /// If the spool does not take them; then the message must be refused, for the body that it
     /// had must not go out.
-    pub(crate) async fn replace_body(
-        &mut self,
-        listening: &Listening,
-        body: &[Bytes],
-    ) -> Result<(), Refused> {
+    async fn replace_body(&mut self, listening: &Listening, body: &[Bytes]) -> Result<(), Refused> {
         let octets = body.iter().map(|chunk| chunk.len() as u64).sum();
         let mut draft = listening.house.spool.draft_sized(octets).map_err(message::not_stored)?;
         self.body_is_ascii = true;
-        let mut signing =
-            self.signing.as_ref().and_then(|_| begin_signing(listening, &self.header));
+        let mut signing = begin_signing(listening, &self.right, &self.header);
         for chunk in body {
             if let Some(signing) = &mut signing {
                 signing.body(chunk);
@@ -191,8 +223,14 @@ impl Letter {
     }
 }
 
-/// Begins to sign a message with this header, if there is a key for its author's domain.
-pub(crate) fn begin_signing(listening: &Listening, header: &Header) -> Option<Box<Signing>> {
+/// Begins to sign a message with this header, if there is a key for its author's domain. What
+/// comes from elsewhere is not ours to sign.
+pub(crate) fn begin_signing(
+    listening: &Listening,
+    right: &Right,
+    header: &Header,
+) -> Option<Box<Signing>> {
+    let Right::Permitted(_) = right else { return None };
     let signer = listening.house.signer.as_ref()?;
     header.from_domain.as_ref().and_then(|domain| signer.begin(domain)).map(Box::new)
 }

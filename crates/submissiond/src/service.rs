@@ -131,7 +131,7 @@ impl Submissiond {
             authenticator: means.authenticator,
             spool: means.spool,
             clock: means.clock,
-            local_domains: means.local_domains,
+            local_domains: means.local_domains.iter().collect(),
             command_timeout: config.command_timeout,
             data_timeout: config.data_timeout,
             handshake_timeout,

@@ -3,26 +3,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
-use crate::site::{Checked, Site, check};
+use crate::site::{Site, check, run};
 use crate::table::GOOD;
-
-fn run(file: &Path, words: &str) -> Checked {
-    let output = Command::new(env!("CARGO_BIN_EXE_lastpost-under-test"))
-        .args(words.split(' '))
-        .arg("--config")
-        .arg(file)
-        .env_remove("LASTPOST_CONFIG")
-        .env_remove("LASTPOST_PROGRAM")
-        .output()
-        .unwrap();
-    Checked {
-        status: output.status.code(),
-        output: String::from_utf8_lossy(&output.stdout).into_owned(),
-        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
 
 #[test]
 fn a_new_key_goes_into_dns_and_configuration() {

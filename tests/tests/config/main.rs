@@ -7,5 +7,6 @@ mod admin;
 mod broken;
 mod documented;
 mod keys;
+mod routes;
 mod site;
 mod table;

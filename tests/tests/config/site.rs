@@ -67,3 +67,20 @@ pub(crate) fn check(file: &Path, more: &[&str]) -> Checked {
         errors: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
 }
+
+/// Runs `lastpost` with these words and `--config FILE`.
+pub(crate) fn run(file: &Path, words: &str) -> Checked {
+    let output = Command::new(env!("CARGO_BIN_EXE_lastpost-under-test"))
+        .args(words.split(' '))
+        .arg("--config")
+        .arg(file)
+        .env_remove("LASTPOST_CONFIG")
+        .env_remove("LASTPOST_PROGRAM")
+        .output()
+        .unwrap();
+    Checked {
+        status: output.status.code(),
+        output: String::from_utf8_lossy(&output.stdout).into_owned(),
+        errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}

@@ -158,8 +158,11 @@ fn describe(account: &Figures) -> String {
     }
     if let Some(suspension) = &account.suspension {
         let by = suspension.limit.as_deref().unwrap_or("an admin");
-        let _ =
-            writeln!(text, "Suspended since {} by {by}: {}", suspension.since, suspension.reason);
+        let _ = writeln!(
+            text,
+            "Suspended since {:.0} by {by}: {}",
+            suspension.since, suspension.reason
+        );
     }
     text
 }
@@ -167,7 +170,7 @@ fn describe(account: &Figures) -> String {
 fn describe_suspended(all: &[SuspendedAccount]) -> String {
     let rows = all.iter().map(|account| {
         let by = account.limit.clone().unwrap_or_else(|| "admin".to_owned());
-        vec![account.account.clone(), account.since.to_string(), by, account.reason.clone()]
+        vec![account.account.clone(), format!("{:.0}", account.since), by, account.reason.clone()]
     });
     table(&["account", "since", "by", "reason"], rows)
 }

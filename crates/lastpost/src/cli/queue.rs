@@ -64,7 +64,7 @@ pub(crate) enum QueueCommand {
     Retry(OrderArgs),
     /// Throw messages away, without a report to anybody.
     Delete(OrderArgs),
-    /// Try every deferred message now.
+    /// Try every deferred message now, and next hops that were down.
     Flush,
 }
 
@@ -103,7 +103,10 @@ pub(crate) fn run(command: &QueueCommand, common: &CommonArgs) -> Result<(), Cli
         QueueCommand::Retry(args) => order::run(&config, common, QueueAction::Retry, args),
         QueueCommand::Delete(args) => order::run(&config, common, QueueAction::Delete, args),
         QueueCommand::Flush => {
-            let answer = client(&config)?.post("/queue/flush", "").map_err(CliError::failed)?;
+            let client = client(&config)?;
+            // Next hops that are left alone, too.
+            client.post("/relay/try", "").map_err(CliError::failed)?;
+            let answer = client.post("/queue/flush", "").map_err(CliError::failed)?;
             let hurried: usize = decode(&answer)?;
             common.output().show(&hurried, |hurried| format!("{hurried} messages are tried now"))
         }

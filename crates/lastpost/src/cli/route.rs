@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RouteArgs, common: &CommonArgs) -> Result<(), CliError>
         .map_err(|error| config.mistake("accounts.passwd_file", error.to_string()))?;
     let sender = sender(args.sender.as_deref())?;
     let account = args.account.as_deref().map(|name| account(&directory, name)).transpose()?;
-    let local = LocalAccounts::new(directory, settings.local_domains.clone());
+    let local = LocalAccounts::new(directory, &settings.local_domains);
     let map = Map { settings: &settings, local: &local, known: known(&config) };
     let mut shown = args
         .addresses

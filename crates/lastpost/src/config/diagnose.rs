@@ -129,7 +129,7 @@ fn in_plain_words(message: &str) -> &str {
             "it is no address with a port; expected such as \"192.0.2.1:587\" or \
              \"[2001:db8::1]:587\""
         }
-        _ if message.contains("\"friendly\" duration format") => {
+        _ if message.contains("\"friendly\"") => {
             "it is no period; expected such as \"30s\", \"10m\", \"4h\" or \"1h30m\": days are \
              written as hours here, \"48h\""
         }

@@ -106,10 +106,10 @@ mod tests {
             Figure::gauge("relay.queued", "Messages that wait", 2).labelled("hop", "a\"b"),
             Figure::gauge("relay.queued", "Messages that wait", 3).labelled("hop", "c"),
         ];
-        let expected = "# HELP lastpost_pop3_logins Logins that succeeded.\n\
+        let expected = "# HELP lastpost_pop3_logins Logins that succeeded\n\
                         # TYPE lastpost_pop3_logins counter\n\
                         lastpost_pop3_logins_total 7\n\
-                        # HELP lastpost_relay_queued Messages that wait.\n\
+                        # HELP lastpost_relay_queued Messages that wait\n\
                         # TYPE lastpost_relay_queued gauge\n\
                         lastpost_relay_queued{hop=\"a\\\"b\"} 2\n\
                         lastpost_relay_queued{hop=\"c\"} 3\n\

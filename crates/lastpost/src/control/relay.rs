@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use relay::{HopStatus, RelayStats};
 use serde::Deserialize;
@@ -21,8 +21,14 @@ struct HopsQuery {
 }
 
 /// The routes below `/relay`.
-pub(crate) fn routes(stats: Arc<RelayStats>) -> Router {
-    Router::new().route("/relay/hops", get(hops)).with_state(stats)
+pub(crate) fn routes(stats: Arc<RelayStats>, router: relay::Router) -> Router {
+    let tried = Router::new().route("/relay/try", post(try_now)).with_state(router);
+    Router::new().route("/relay/hops", get(hops)).with_state(stats).merge(tried)
+}
+
+/// Has destinations tried that are left alone.
+async fn try_now(State(router): State<relay::Router>) {
+    router.try_now();
 }
 
 async fn hops(

@@ -36,7 +36,7 @@ impl Reload for ReloadRoutes {
 impl Building {
     pub(super) async fn start_relay(&mut self, spool: &Spool) -> Result<(), CliError> {
         let settings = self.config.relay_settings()?;
-        let local = LocalAccounts::new(self.directory.clone(), self.local_domains.clone());
+        let local = LocalAccounts::new(self.directory.clone(), &self.local_domains);
         let (spool, clock) = (spool.clone(), Arc::clone(&self.clock));
         let making = move || Ok(Relay::new(&settings, spool, Arc::new(local), clock));
         let relay = blocking(making).await?.map_err(|error| self.config.relay_mistake(&error))?;
@@ -45,9 +45,9 @@ impl Building {
             None => relay,
         };
         let (file, router) = (self.config.file.clone(), relay.router());
+        let routes = control::relay_routes(relay.stats(), router.clone());
         self.seams.reloads.push(Arc::new(ReloadRoutes { file, router }));
-        self.seams.routes =
-            std::mem::take(&mut self.seams.routes).merge(control::relay_routes(relay.stats()));
+        self.seams.routes = std::mem::take(&mut self.seams.routes).merge(routes);
         self.sources.relay = Some(relay.stats());
         self.tasks.push(tokio::spawn(relay.run(self.drain.clone())));
         Ok(())

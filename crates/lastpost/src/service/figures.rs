@@ -69,6 +69,8 @@ pub(super) fn of_submission(submission: &submissiond::Observer) -> Vec<Figure> {
         counter("submission.accepted", "Messages taken, on disk", taken.messages_accepted),
         counter("submission.octets", "Octets of messages taken", octets),
         counter("submission.refused", "Messages received and refused", taken.messages_refused),
+        counter("submission.held", "Messages taken and held for review", taken.messages_held),
+        counter("submission.discarded", "Messages dropped in silence", taken.messages_discarded),
     ]
 }
 

@@ -118,3 +118,14 @@ async fn only_what_the_key_proves_is_believed() {
     let answer = dns.lookup("proven.example", Kind::A).await;
     assert_eq!(answer, Err(LookupError::Bogus), "the key is not the one that is believed");
 }
+
+#[test]
+fn a_verdict_from_elsewhere_is_not_believed() {
+    let believes = |servers: &[&str]| {
+        let servers = servers.iter().map(|text| NameServer(text.parse().unwrap())).collect();
+        Dns::new(&MxConfig { servers, ..MxConfig::default() }).unwrap().believing
+    };
+    assert!(believes(&["127.0.0.1:53", "[::1]:53"]));
+    assert!(!believes(&["127.0.0.1:53", "192.0.2.1:53"]));
+    assert!(!believes(&["[2001:db8::1]:53"]));
+}

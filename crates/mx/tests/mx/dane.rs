@@ -39,6 +39,18 @@ async fn a_chain_that_is_proven_to_its_end() {
 }
 
 #[tokio::test]
+async fn a_domain_that_is_an_alias_counts_under_both_names() {
+    let mut zone = zone();
+    zone.put_answer("example.net", Kind::Mx, |answer| {
+        answer.records = vec![mx(10, "a.example")];
+        answer.secure = true;
+        answer.canonical = Some("hosting.example".to_owned());
+    });
+    let host = host(&zone).await;
+    assert_eq!(set(&host).names, ["a.example", "example.net", "hosting.example"]);
+}
+
+#[tokio::test]
 async fn no_dane_where_a_link_of_the_chain_is_not_proven() {
     let mut insecure_mx = zone();
     insecure_mx.put("example.net", Kind::Mx, vec![mx(10, "a.example")]);

@@ -49,6 +49,13 @@ impl Health {
         self.closed.as_ref().map(|(_, reason)| reason)
     }
 
+    /// It may be tried at once, whatever was said before.
+    pub(super) fn reopen(&mut self) {
+        if let Some((until, _)) = &mut self.closed {
+            *until = Duration::ZERO;
+        }
+    }
+
     /// Whether nobody will miss the memory of its failures: there are none, or they are older
     /// than `memory`.
     pub(super) fn is_forgettable(&self, now: Duration, memory: Duration) -> bool {
@@ -117,6 +124,15 @@ mod tests {
         assert!(!health.is_forgettable(secs(10), secs(600)));
         assert!(!health.is_forgettable(secs(600), secs(600)));
         assert!(health.is_forgettable(secs(616), secs(600)));
+    }
+
+    #[test]
+    fn somebody_who_knows_better_may_have_it_tried() {
+        let mut health = Health::new(secs(900));
+        health.fail(secs(100), failure());
+        health.reopen();
+        assert!(health.closed(secs(101)).is_none() && !health.is_sound());
+        assert_eq!(health.fail(secs(101), failure()), secs(30), "the pauses go on growing");
     }
 
     #[test]

@@ -82,6 +82,12 @@ impl Hop {
         state.take_scout()
     }
 
+    /// Has it tried now, if it is left alone.
+    pub(crate) fn reopen(&self) {
+        self.lock().health.reopen();
+        self.nudge();
+    }
+
     /// Calls those in line, if there is room and nobody else will.
     pub(crate) fn nudge(&self) {
         let now = self.registrar.clock().now().mono;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use address::{AddressError, Domain, Host};
+use auth::domain_in_ascii;
 
 /// Which domains are meant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +63,11 @@ fn is_below(domain: &str, above: &str) -> bool {
     domain.strip_suffix(above).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
+/// A domain as the index knows it: in A-labels.
+fn key(domain: &str) -> Box<str> {
+    domain_in_ascii(domain).into_owned().into()
+}
+
 /// Places in a list, found by domain: the time of a look-up does not grow with their number.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
@@ -74,8 +80,8 @@ impl Index {
     /// Adds `place`, which must not be smaller than those before it.
     pub(super) fn insert(&mut self, pattern: &Pattern, place: usize) {
         let places = match pattern {
-            Pattern::Exact(domain) => self.exact.entry(domain.as_str().into()).or_default(),
-            Pattern::Below(above) => self.below.entry(above.clone()).or_default(),
+            Pattern::Exact(domain) => self.exact.entry(key(domain.as_str())).or_default(),
+            Pattern::Below(above) => self.below.entry(key(above)).or_default(),
             Pattern::Any => &mut self.any,
         };
         places.push(place);
@@ -90,7 +96,8 @@ impl Index {
         suits: impl Fn(usize) -> bool,
     ) -> Option<usize> {
         let first = |places: &Vec<usize>| places.iter().copied().find(|&place| suits(place));
-        let domain = host.domain().map(Domain::as_str);
+        let ascii = host.domain().map(|domain| domain_in_ascii(domain.as_str()));
+        let domain = ascii.as_deref();
         let exact = domain.and_then(|domain| self.exact.get(domain)).and_then(first);
         if exact_only {
             return exact;

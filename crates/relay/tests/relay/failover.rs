@@ -91,6 +91,23 @@ async fn both_dead_then_both_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_knows_better_has_a_hop_tried_at_once() {
+    let address = polite().await.stop().await;
+    let house = house(&[&[("a", &address)]]);
+    let running = house.run();
+    for _ in 0..100 {
+        house.submit("aiko@example.org", &TO, TEXT).await;
+    }
+    house.settled(&running).await;
+    let tried = running.stats.deferred.get();
+    let hop = NextHop::start_on(&address, Options::default()).await;
+    running.router.try_now();
+    // The clock stands still, and those in line are called all the same.
+    eventually("they are through", || hop.count() as u64 == 100 - tried).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hops_of_a_group_share_the_load() {
     let [a, b, backup] = [polite().await, polite().await, polite().await];
     let house = house(&[&[("a", &a.address), ("b", &b.address)], &[("backup", &backup.address)]]);

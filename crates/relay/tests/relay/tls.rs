@@ -253,7 +253,7 @@ fn certificates_that_cannot_be_used_are_named() {
         let settings = house.settings();
         let local = relay::LocalAccounts::new(
             auth::Directory::from_accounts(Vec::new(), None).unwrap(),
-            Vec::new(),
+            &[],
         );
         let clock: Arc<dyn auth::Clock> = Arc::clone(&house.clock) as _;
         let relay = relay::Relay::new(&settings, house.spool.clone(), Arc::new(local), clock);

@@ -10,8 +10,8 @@ use rustix::io::Errno;
 
 use super::kit::*;
 use super::scenario::{self, Account, check};
+use crate::layer::Layer;
 use crate::layer::faulty::{Fault, Faulty, How};
-use crate::layer::{Disk, Layer};
 use crate::{Filter, IntakeError, Outcome, SettleError, Spool};
 
 const ROUNDS: u64 = 7;
@@ -77,7 +77,11 @@ async fn cut(run: &Run, case: &str, random: &mut Random) {
         let directory = tempfile::tempdir().unwrap();
         run.disk.after_power_cut(at, directory.path(), &mut || random.next() % 100 < odds);
         let case = format!("{case}, power cut after {at} of {entries}, {odds} % kept");
-        let opened = open_small(directory.path(), &clock(), &(Arc::new(Disk) as _));
+        let opened = open_small(
+            directory.path(),
+            &clock(),
+            &(Arc::new(Faulty::with_content(directory.path())) as _),
+        );
         let (spool, report) = opened.unwrap();
         assert_eq!(report.damage, vec![], "{case}");
         assert_eq!(report.bodies_missing, vec![], "{case}");
@@ -115,14 +119,14 @@ fn sweep(how: How, lasting: bool, (first, step): (usize, usize)) {
 
 #[test]
 fn calls_that_fail_once_lose_nothing() {
-    sweep(How::Error(Errno::IO), false, (0, 7));
-    sweep(How::Error(Errno::NOSPC), false, (3, 29));
+    sweep(How::Error(Errno::IO), false, (0, 13));
+    sweep(How::Error(Errno::NOSPC), false, (3, 41));
 }
 
 #[test]
 fn calls_that_fail_for_good_lose_nothing_acknowledged() {
-    sweep(How::Error(Errno::IO), true, (1, 19));
-    sweep(How::Error(Errno::NOSPC), true, (5, 37));
+    sweep(How::Error(Errno::IO), true, (1, 29));
+    sweep(How::Error(Errno::NOSPC), true, (5, 47));
 }
 
 #[test]

@@ -70,11 +70,7 @@ impl Message {
     }
 
     fn begin_body(&mut self, header: Header, listening: &Listening) {
-        // What comes from elsewhere is not ours to sign.
-        let signing = match &self.envelope.right {
-            Right::Permitted(_) => letter::begin_signing(listening, &header),
-            Right::Inbound(_) => None,
-        };
+        let signing = letter::begin_signing(listening, &self.envelope.right, &header);
         let nothing = Progress::Refused(not_stored(IntakeError::Failed));
         self.progress = match std::mem::replace(&mut self.progress, nothing) {
             Progress::Header(draft, _) => {

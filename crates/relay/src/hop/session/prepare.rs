@@ -58,27 +58,38 @@ impl Prepared {
         if envelope.wishes.require_tls && !verified {
             return Err(Unfit::Never(no_tls("the next hop has not proved who it is under TLS")));
         }
-        let plan = form(&task.job, extensions).await?;
-        let text = Text::open(&task.job, plan.1.as_ref()).await?;
-        let utf8_header = envelope.smtputf8 && text::has_utf8_header(text.first());
+        let text = Text::open(&task.job, None).await?;
         let mut prepared = Self {
+            utf8_header: envelope.smtputf8 && text::has_utf8_header(text.first()),
             text,
             sent: Vec::with_capacity(task.recipients.len()),
             early: Vec::new(),
-            coding: plan.0,
-            octets: plan.1.as_ref().map_or(task.job.octets(), Plan::octets),
-            utf8_header,
+            coding: envelope.coding,
+            octets: task.job.octets(),
             sender: None,
             mailboxes: Vec::new(),
             by: envelope.wishes.deliver_by.map(|by| left(by, now)),
-            converted: plan.1.is_some_and(|plan| {
-                note_conversion(&task.job, &plan);
-                true
-            }),
+            converted: false,
         };
         prepared.address(task, extensions)?;
         prepared.limit(envelope, extensions.limits);
+        if !prepared.sent.is_empty() {
+            prepared.convert(&task.job, extensions).await?;
+        }
         Ok(prepared)
+    }
+
+    /// The text, where the next hop does not take it as it is.
+    async fn convert(&mut self, job: &Job, extensions: &Extensions) -> Result<(), Unfit> {
+        let (coding, plan) = form(job, extensions).await?;
+        self.coding = coding;
+        if let Some(plan) = plan {
+            self.text = Text::open(job, Some(&plan)).await?;
+            self.octets = plan.octets();
+            self.converted = true;
+            note_conversion(job, &plan);
+        }
+        Ok(())
     }
 
     /// The envelope's addresses, where the next hop does not take UTF-8 written without it.
@@ -203,6 +214,7 @@ async fn form(job: &Job, extensions: &Extensions) -> Result<(Coding, Option<Plan
         Ok(plan) => Ok((plan.coding(), Some(plan))),
         Err(PlanError::Io(error)) => Err(Unfit::Unreadable(error)),
         Err(PlanError::Unconvertible(reason)) => {
+            // With SMTPUTF8 the message may hold others whose headers are UTF-8 (RFC 6532).
             let status = match reason {
                 Unconvertible::Header if job.envelope().smtputf8 => code(5, 6, 7),
                 _ => code(5, 6, 3),

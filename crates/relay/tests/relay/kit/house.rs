@@ -112,7 +112,7 @@ impl House {
 
     fn run_with(&self, adorn: impl FnOnce(Relay) -> Relay) -> Running {
         let settings = self.settings();
-        let local = LocalAccounts::new(self.accounts.clone(), settings.local_domains.clone());
+        let local = LocalAccounts::new(self.accounts.clone(), &settings.local_domains);
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         let relay = Relay::new(&settings, self.spool.clone(), Arc::new(local), clock).unwrap();
         let relay = adorn(relay);
