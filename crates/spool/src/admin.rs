@@ -108,7 +108,7 @@ impl Spool {
         let view = self.shared.queue().view(id).ok_or(AdminError::NotFound(id))?;
         let opened = BodyReader::of(&self.shared, view).await;
         opened.map_err(|error| {
-            tracing::error!(%id, %error, "spool: a text does not open");
+            tracing::error!(target: "lastpost::spool", %id, %error, "spool: a text does not open");
             AdminError::Failed(id)
         })
     }

@@ -108,7 +108,9 @@ impl Caretaker {
             let _ = shared.prepare_segment();
         }
         if let Err(error) = shared.numbers.top_up(layer, &shared.names, shared.directory()) {
-            tracing::error!(%error, "spool: no more queue IDs can be reserved");
+            tracing::error!(
+                target: "lastpost::spool", %error, "spool: no more queue IDs can be reserved"
+            );
         }
         self.remind();
         self.remove_segments();
@@ -122,7 +124,10 @@ impl Caretaker {
     fn remove_own_file(&self, id: QueueId) {
         let path = self.shared.own_file(id);
         if let Err(error) = self.shared.layer.remove(&path) {
-            tracing::warn!(path = %path.display(), %error, "spool: a file cannot be removed");
+            tracing::warn!(
+                target: "lastpost::spool", path = %path.display(), %error,
+                "spool: a file cannot be removed"
+            );
         }
     }
 
@@ -145,7 +150,9 @@ impl Caretaker {
             let layer = &*self.shared.layer;
             let retired = removable.iter().try_for_each(|segment| segment.retire(layer));
             if let Err(error) = retired {
-                tracing::error!(%error, "spool: old segments cannot be removed");
+                tracing::error!(
+                    target: "lastpost::spool", %error, "spool: old segments cannot be removed"
+                );
                 return;
             }
             let begun = self.shared.names.begin();
@@ -165,11 +172,17 @@ impl Caretaker {
                     Err(_) => segment.remove(layer),
                 };
                 if let Err(error) = done {
-                    tracing::warn!(%error, "spool: the file of an old segment cannot be removed");
+                    tracing::warn!(
+                        target: "lastpost::spool", %error,
+                        "spool: the file of an old segment cannot be removed"
+                    );
                 }
             }
             if let Err(error) = aside {
-                tracing::error!(%error, "spool: the files of old segments cannot be renamed");
+                tracing::error!(
+                    target: "lastpost::spool", %error,
+                    "spool: the files of old segments cannot be renamed"
+                );
             }
         }
     }
@@ -192,6 +205,7 @@ impl Caretaker {
         }
         drop(queue);
         tracing::debug!(
+            target: "lastpost::spool",
             segment = segment.generation,
             records = count,
             gone,

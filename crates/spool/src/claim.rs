@@ -64,8 +64,12 @@ impl Spool {
                 match Job::read(&view, claim, at, eager) {
                     Ok(job) => jobs.push(job),
                     Err(error) => {
-                        tracing::error!(id = %view.id, %error, "spool: a queued message does not read");
-                        let damaged = |e: &mut crate::queue::Entry| e.marks.set(Marks::BROKEN, true);
+                        tracing::error!(
+                            target: "lastpost::spool", id = %view.id, %error,
+                            "spool: a queued message does not read"
+                        );
+                        let damaged =
+                            |e: &mut crate::queue::Entry| e.marks.set(Marks::BROKEN, true);
                         shared.queue().change(view.id, damaged);
                     }
                 }
@@ -224,7 +228,12 @@ fn take_in(id: QueueId, progress: &mut [Progress], outcomes: Vec<(usize, Outcome
             Some(recipient) if recipient.state == RecipientState::Pending => {
                 recipient.apply(outcome);
             }
-            _ => tracing::warn!(%id, index, "spool: an outcome for no pending recipient"),
+            _ => {
+                tracing::warn!(
+                    target: "lastpost::spool", %id, index,
+                    "spool: an outcome for no pending recipient"
+                )
+            }
         }
     }
 }

@@ -247,6 +247,7 @@ impl Committer {
     /// The batch may or may not be on disk, in part or whole; nobody may rely on it.
     fn poison(&mut self, batch: Batch, active: &Active, error: &io::Error) {
         tracing::error!(
+            target: "lastpost::spool",
             segment = active.segment.generation,
             records = batch.planned.len(),
             %error,
@@ -278,7 +279,10 @@ impl Committer {
             self.unsaved.push_back(kept);
             self.shared.counters.kept.store(self.unsaved.len(), Ordering::Relaxed);
         } else {
-            tracing::error!("spool: an outcome cannot be kept; a crash would repeat a delivery");
+            tracing::error!(
+                target: "lastpost::spool",
+                "spool: an outcome cannot be kept; a crash would repeat a delivery"
+            );
         }
         self.shared.changed.notify_waiters();
     }

@@ -297,6 +297,8 @@ impl Draft {
 }
 
 fn refused(error: io::Error) -> IntakeError {
-    tracing::error!(%error, "spool: a message could not be written to its own file");
+    tracing::error!(
+        target: "lastpost::spool", %error, "spool: a message could not be written to its own file"
+    );
     if is_full(&error) { IntakeError::Full } else { IntakeError::Failed }
 }

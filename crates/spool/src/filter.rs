@@ -100,7 +100,10 @@ pub(crate) fn list_page(page: Vec<View>, filter: &Filter, entries: &mut Vec<Queu
                 }
             }
             Err(error) => {
-                tracing::error!(id = %view.id, %error, "spool: a queued message does not read");
+                tracing::error!(
+                    target: "lastpost::spool", id = %view.id, %error,
+                    "spool: a queued message does not read"
+                );
             }
         }
         if entries.len() >= filter.limit() || recipients >= RECIPIENTS_MAX {

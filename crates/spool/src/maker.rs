@@ -129,7 +129,9 @@ impl Maker {
             None => return false,
         };
         if let Err(error) = done {
-            tracing::warn!(%error, "spool: no segment can be made for the reserve");
+            tracing::warn!(
+                target: "lastpost::spool", %error, "spool: no segment can be made for the reserve"
+            );
             self.reserve_failed = Some(now);
             return false;
         }
@@ -166,7 +168,10 @@ impl Maker {
                 .renew(layer, names, directory, self.next)
                 .map(|segment| (segment, written))
                 .or_else(|error| {
-                    tracing::warn!(%error, "spool: an old segment cannot be used again");
+                    tracing::warn!(
+                        target: "lastpost::spool", %error,
+                        "spool: an old segment cannot be used again"
+                    );
                     Segment::create(layer, names, directory, self.next, size)
                 }),
             None => Segment::create(layer, names, directory, self.next, size),
@@ -186,7 +191,10 @@ impl Maker {
 
     fn note_failure(&mut self, at: Workshop<'_>, error: &io::Error) {
         self.failed = Some((at.now, error.kind()));
-        tracing::error!(segment = self.next, %error, "spool: a new segment cannot be made");
+        tracing::error!(
+            target: "lastpost::spool", segment = self.next, %error,
+            "spool: a new segment cannot be made"
+        );
     }
 
     /// Takes a segment whose file has been set aside, or gives it back to be removed.

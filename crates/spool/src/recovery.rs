@@ -260,6 +260,7 @@ fn judge(
     if segment.size < segment.made {
         damaged = true;
         tracing::error!(
+            target: "lastpost::spool",
             segment = %segment.path.display(), octets = segment.size, made_with = segment.made,
             "spool: a segment has been cut short; mail or outcomes in the rest are lost"
         );
@@ -275,6 +276,7 @@ fn judge(
         let (from, until) = (gap.from, gap.until);
         let copy = salvage.copy_aside(segment, from, until);
         tracing::error!(
+            target: "lastpost::spool",
             segment = %segment.path.display(), from, until, copy = ?copy,
             "spool: acknowledged records are damaged; mail or outcomes in them are lost"
         );

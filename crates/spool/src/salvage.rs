@@ -40,7 +40,10 @@ impl Salvage {
         if let Self::Write(layer) = self
             && let Err(error) = layer.remove(path)
         {
-            tracing::warn!(path = %path.display(), %error, "spool: a leftover cannot be removed");
+            tracing::warn!(
+                target: "lastpost::spool", path = %path.display(), %error,
+                "spool: a leftover cannot be removed"
+            );
         }
     }
 
@@ -57,6 +60,7 @@ impl Salvage {
         flushed
             .inspect_err(|error| {
                 tracing::error!(
+                    target: "lastpost::spool",
                     segment = %segment.path.display(), %error,
                     "spool: the last segment cannot be flushed; what lives in it is copied"
                 );
@@ -79,6 +83,7 @@ impl Salvage {
             }
         };
         tracing::error!(
+            target: "lastpost::spool",
             segment = %path.display(), copy = ?copy,
             "spool: both headers of a segment are damaged; all mail in it is lost to the queue"
         );
@@ -134,7 +139,10 @@ impl Salvage {
                 continue;
             }
             let id = QueueId::from_u64(*id);
-            tracing::error!(%id, octets, "spool: the text of a queued message is missing or cut");
+            tracing::error!(
+                target: "lastpost::spool", %id, octets,
+                "spool: the text of a queued message is missing or cut"
+            );
             queue.change(id, |entry| entry.marks.set(Marks::BROKEN, true));
             report.bodies_missing.push(id);
         }
@@ -163,5 +171,8 @@ fn damaged_directory(segment: &Path) -> io::Result<PathBuf> {
 }
 
 fn could_not_copy(path: &Path, error: &io::Error) {
-    tracing::error!(path = %path.display(), %error, "spool: damage cannot be copied aside");
+    tracing::error!(
+        target: "lastpost::spool", path = %path.display(), %error,
+        "spool: damage cannot be copied aside"
+    );
 }

@@ -145,6 +145,7 @@ impl<'a> Window<'a> {
     /// Reads what can be read; the rest becomes octets that are no record.
     fn read_in_blocks(&mut self, error: &io::Error) {
         tracing::error!(
+            target: "lastpost::spool",
             segment = self.segment.generation, at = self.start, %error,
             "spool: the log does not read; trying block by block"
         );

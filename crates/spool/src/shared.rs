@@ -202,7 +202,9 @@ impl Shared {
         let free = match self.layer.free(self.directory()) {
             Ok(free) => free,
             Err(error) => {
-                tracing::error!(%error, "spool: the free space cannot be read");
+                tracing::error!(
+                    target: "lastpost::spool", %error, "spool: the free space cannot be read"
+                );
                 return;
             }
         };
@@ -217,13 +219,17 @@ impl Shared {
         let inodes_free = free.inodes;
         if full {
             tracing::error!(
+                target: "lastpost::spool",
                 free = free.octets,
                 ?inodes_free,
                 "spool: below the floor of free space or inodes; no mail is taken"
             );
             lock(&self.maker).shrink(&*self.layer);
         } else {
-            tracing::info!(free = free.octets, ?inodes_free, "spool: room again; mail is taken");
+            tracing::info!(
+                target: "lastpost::spool", free = free.octets, ?inodes_free,
+                "spool: room again; mail is taken"
+            );
         }
     }
 

@@ -113,7 +113,9 @@ impl Drop for Threads {
         let handles = self.handles.get_mut().unwrap_or_else(PoisonError::into_inner);
         for handle in handles.drain(..) {
             if handle.join().is_err() {
-                tracing::error!("spool: a thread of the spool had panicked");
+                tracing::error!(
+                    target: "lastpost::spool", "spool: a thread of the spool had panicked"
+                );
             }
         }
         self.shared.drop_prepared();
@@ -273,6 +275,7 @@ pub(crate) fn is_locked(directory: &Path) -> io::Result<bool> {
 
 fn log(report: &RecoveryReport) {
     tracing::info!(
+        target: "lastpost::spool",
         queued = report.queued,
         segments = report.segments,
         octets = report.octets,
@@ -283,6 +286,9 @@ fn log(report: &RecoveryReport) {
         "spool: opened"
     );
     if report.numbers_lost {
-        tracing::warn!("spool: the record of reserved queue IDs was damaged; it is written anew");
+        tracing::warn!(
+            target: "lastpost::spool",
+            "spool: the record of reserved queue IDs was damaged; it is written anew"
+        );
     }
 }

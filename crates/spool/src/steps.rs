@@ -32,6 +32,7 @@ impl Shared {
             return;
         }
         tracing::warn!(
+            target: "lastpost::spool",
             seconds = back / 1000,
             "spool: the clock was set back; the schedule follows it"
         );

@@ -79,6 +79,34 @@ async fn wishes_of_senders_are_stored() {
 }
 
 #[tokio::test]
+async fn who_submitted_a_message_is_stored_if_it_is_to_be_believed() {
+    let daemon = start(LEGACY).await;
+    for (parameter, believed) in [
+        ("AUTH=meier@example.net", Some("meier@example.net")),
+        ("AUTH=MEIER+40example.net", Some("MEIER@example.net")),
+        ("AUTH=ben@example.net", None),
+        ("AUTH=<>", None),
+        ("AUTH=nonsense", None),
+        ("SIZE=10", None),
+    ] {
+        let mail = format!("MAIL FROM:<anna@example.net> {parameter}");
+        let message = stored(&daemon, &mail, "RCPT TO:<x@example.org>", TEXT).await;
+        let submitter = message.envelope.wishes.submitter.map(|mailbox| mailbox.to_string());
+        assert_eq!(submitter.as_deref(), believed, "{parameter}");
+    }
+    // Of one who has not authenticated, nothing is believed.
+    daemon.steered.say(kit::Says::AllowAnna { recipients_max: None });
+    let mut client = daemon.legacy().await;
+    client.expect("MAIL FROM:<anna@example.net> AUTH=anna@example.net", "250 2.1.0").await;
+    client.expect("RCPT TO:<x@example.org>", "250 2.1.5").await;
+    client.expect("DATA", "354 ").await;
+    client.send(TEXT).await;
+    client.say(".").await;
+    let message = daemon.queued().await.pop().unwrap();
+    assert_eq!(message.envelope.wishes.submitter, None);
+}
+
+#[tokio::test]
 async fn a_message_is_kept_back_no_longer_than_allowed() {
     let daemon = start(&format!("[protocol]\nfuture_release_max = \"1h\"\n{LEGACY}")).await;
     let before = now();

@@ -17,3 +17,4 @@ mod h_balancer;
 mod kit;
 mod logins;
 mod quota;
+mod suspended;

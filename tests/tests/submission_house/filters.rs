@@ -71,7 +71,10 @@ fn a_quarantined_message_waits_for_its_release() {
     sent_plainly(&house);
     let held = queue(&house, "?held=true");
     assert_eq!(held.len(), 1, "{held:?}");
-    assert_eq!((held[0]["state"].as_str(), held[0]["review"].as_str()), (Some("held"), Some("looks odd")));
+    assert_eq!(
+        (held[0]["state"].as_str(), held[0]["review"].as_str()),
+        (Some("held"), Some("looks odd"))
+    );
     assert_eq!(held[0]["recipients"][0]["address"], FRIEND[0]);
     release(&house, &held[0]);
     let received = house.wait_for_mail(2);
@@ -137,9 +140,10 @@ fn a_filter_that_is_away_stops_its_own_listener_alone() {
 
 #[test]
 fn one_that_dies_in_the_middle_of_a_body_lets_nothing_through_half_seen() {
-    for (more, code, arrives) in [("", "451 4.7.1", 0), ("on_failure = \"accept\"\n", "250 2.0.0", 1)] {
-        let milter =
-            Milter::start(|packet| (packet.0 == b'B').then(|| vec![answer(DIES, b"")]));
+    for (more, code, arrives) in
+        [("", "451 4.7.1", 0), ("on_failure = \"accept\"\n", "250 2.0.0", 1)]
+    {
+        let milter = Milter::start(|packet| (packet.0 == b'B').then(|| vec![answer(DIES, b"")]));
         let house = house(milter.tables(more));
         let mut talk = aiko(&house, "checked");
         talk.expect(&format!("MAIL FROM:<{AIKO}>"), "250");
@@ -161,7 +165,8 @@ fn one_that_dies_in_the_middle_of_a_body_lets_nothing_through_half_seen() {
 
 #[test]
 fn chunks_and_addresses_in_utf_8_go_through_a_filter() {
-    let milter = Milter::at_the_end(vec![answer(b'h', "X-Scan\0gut, süß\0".as_bytes()), answer(b'c', b"")]);
+    let milter =
+        Milter::at_the_end(vec![answer(b'h', "X-Scan\0gut, süß\0".as_bytes()), answer(b'c', b"")]);
     let hop = Hop::start(Manner { extensions: &["8BITMIME", "SMTPUTF8"], ..Manner::default() });
     let route = hop.tables("utf8", &["utf8.example"], "");
     let house = house(format!("{}{route}", milter.tables("")));
@@ -179,7 +184,10 @@ fn chunks_and_addresses_in_utf_8_go_through_a_filter() {
     assert_eq!(received[0].recipients, ["<愛子@utf8.example>"]);
     assert!(received[0].mail.contains("SMTPUTF8"), "{}", received[0].mail);
     let (header, body) = parts(&received[0].content);
-    assert!(header.contains("Subject: 挨拶\r\n") && header.ends_with("X-Scan: gut, süß\r\n"), "{header}");
+    assert!(
+        header.contains("Subject: 挨拶\r\n") && header.ends_with("X-Scan: gut, süß\r\n"),
+        "{header}"
+    );
     assert_eq!(body, "Grüße\r\n.\r\n".as_bytes());
     assert_eq!(milter.text(b'R'), "<愛子@utf8.example>\0");
     assert_eq!(milter.text(b'B'), "Grüße\r\n.\r\n");

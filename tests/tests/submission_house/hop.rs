@@ -119,6 +119,7 @@ fn serve(stream: TcpStream, manner: Manner, shared: &Shared) -> io::Result<()> {
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match (verb.as_str(), manner.lmtp) {
             ("EHLO", false) | ("LHLO", true) => {
+                say("250-hop.example")?;
                 for extension in manner.extensions {
                     say(&format!("250-{extension}"))?;
                 }

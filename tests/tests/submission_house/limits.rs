@@ -128,8 +128,12 @@ fn neighbours_share_the_limit_of_their_address_and_no_punishment() {
     let mut neighbour = customer(&house, "legacy", BERT, HOME);
     assert!(send(&mut neighbour, BERT, FRIEND).starts_with("450 4.7.1"));
     // Neither is to blame: both send from elsewhere, and from here an hour later.
-    assert!(send(&mut customer(&house, "legacy", BERT, ELSEWHERE), BERT, FRIEND).starts_with("250"));
-    assert!(send(&mut customer(&house, "legacy", AIKO, ELSEWHERE), AIKO, FRIEND).starts_with("250"));
+    assert!(
+        send(&mut customer(&house, "legacy", BERT, ELSEWHERE), BERT, FRIEND).starts_with("250")
+    );
+    assert!(
+        send(&mut customer(&house, "legacy", AIKO, ELSEWHERE), AIKO, FRIEND).starts_with("250")
+    );
     house.clock().advance(Duration::from_secs(2 * 60 * 60));
     assert!(send(&mut customer(&house, "legacy", BERT, HOME), BERT, FRIEND).starts_with("250"));
     assert_eq!(house.wait_for_mail(6).len(), 6);

@@ -48,8 +48,11 @@ impl Milter {
     /// The data of all commands `letter`, one behind the other.
     pub(crate) fn text(&self, letter: u8) -> String {
         let seen = self.seen.lock().unwrap();
-        let data: Vec<u8> =
-            seen.iter().filter(|(other, _)| *other == letter).flat_map(|(_, d)| d.clone()).collect();
+        let data: Vec<u8> = seen
+            .iter()
+            .filter(|(other, _)| *other == letter)
+            .flat_map(|(_, d)| d.clone())
+            .collect();
         String::from_utf8(data).unwrap()
     }
 

@@ -130,6 +130,23 @@ fn the_key_is_that_of_the_author_whom_a_filter_wrote() {
 }
 
 #[test]
+fn a_body_on_disk_is_read_again_for_another_author() {
+    let keys = Keys::new();
+    let milter = Milter::at_the_end(vec![author("<aiko@closed.example>"), answer(b'c', b"")]);
+    let house = keys.house(&milter);
+    let mut talk = aiko(&house, "checked");
+    talk.expect(&format!("MAIL FROM:<{AIKO}>"), "250");
+    talk.expect("RCPT TO:<friend@elsewhere.example>", "250");
+    talk.expect("DATA", "354");
+    let body = ("0123456789abcde".repeat(5) + "\r\n").repeat(8000);
+    talk.send_raw(format!("From: <{AIKO}>\r\n\r\n{body}.\r\n").as_bytes());
+    talk.expect_reply("250 2.0.0");
+    let content = house.wait_for_mail(1).remove(0).content;
+    assert!(parts(&content).1 == body.as_bytes());
+    keys.assert_signed(&content, "closed.example");
+}
+
+#[test]
 fn nobody_signs_for_an_author_who_is_not_the_accounts() {
     let keys = Keys::new();
     for from in ["ceo@bank.example", "Aiko <aiko@open.example>, ceo@bank.example", "what"] {

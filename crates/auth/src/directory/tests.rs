@@ -43,6 +43,14 @@ fn mail_goes_to_whose_primary_address_it_is() {
     assert_eq!(into("team@example.net").as_deref(), Some("bob@example.net"));
     assert_eq!(into("ANN@example.net").as_deref(), Some("ann@example.net"));
     assert_eq!(into("ann@example.org"), None);
+    // In whichever way its domain is written.
+    let lists = "carl:{PLAIN}x::::/c::addresses=carl@example.net,info@bücher.example\n\
+                 dora:{PLAIN}x::::/d::addresses=info@xn--bcher-kva.example\n";
+    let directory = TableFile::new(lists).load();
+    for address in ["info@bücher.example", "info@xn--bcher-kva.example"] {
+        let owner = directory.local_mailbox(&mailbox(address)).unwrap();
+        assert_eq!(owner.key().as_str(), "dora@example.net", "{address}");
+    }
     let disabled = self::directory(vec![account("off@example.net", plain("x"), true)]);
     assert!(disabled.local_mailbox(&mailbox("off@example.net")).is_some(), "mail still comes");
 }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 
+use crate::codec::{Encoder, Malformed};
 use crate::message::{self, Message, Summary, milliseconds, timestamp};
 use crate::note::{Cut, Finished, Seal};
 use crate::progress::{Progress, State, set_held};
@@ -216,6 +217,29 @@ proptest! {
         prop_assert_eq!(Size::parse(&Size(octets).to_string()), Ok(Size(octets)));
         let _ = Size::parse(&rubbish);
     }
+}
+
+#[test]
+fn records_from_before_there_were_submitters_are_read_and_written_as_before() {
+    let mut record = Encoder::with_capacity(200);
+    // Eight-bit, with wishes; REQUIRETLS alone.
+    record.u64(7).u64(100).i64(1_700_000_000_000).u32(0xabcd).u8(2 | 16);
+    record.u8(1).text("anna@example.net").text("smtp-auth").u8(4).octets(&[192, 0, 2, 7]);
+    record.text("anna@example.net").u32(1).text("ben@example.org");
+    record.u8(64).text("").u32(0);
+    let record = record.finish();
+    let Message { summary, envelope, origin, review } = message::decode(&record).unwrap();
+    assert!(envelope.wishes.require_tls && envelope.wishes.submitter.is_none());
+    assert_eq!(message::encode(&summary, &envelope, &origin, review.as_deref()), record);
+    // A submitter stands behind all that, and behind it nothing else may stand.
+    let mut named = envelope.clone();
+    named.wishes.submitter = Some("meier@example.net".parse().unwrap());
+    let longer = message::encode(&summary, &named, &origin, None);
+    assert_eq!(message::decode(&longer).unwrap().envelope, named);
+    assert!(longer.len() > record.len());
+    let mut unknown = longer.clone();
+    unknown[record.len()] = 2;
+    assert_eq!(message::decode(&unknown), Err(Malformed));
 }
 
 #[test]
