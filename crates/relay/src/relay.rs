@@ -26,9 +26,10 @@ const IN_FLIGHT_MAX: u32 = 2000;
 const BATCH: usize = 256;
 /// Pause when the spool calls and then has nothing.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Pause when all that was claimed went back to wait. What comes meanwhile is claimed together:
-/// a dead next hop costs those who hand mail in as little as can be.
-const BREATH: Duration = Duration::from_millis(5);
+/// Pause when most of what was claimed went back to wait. What comes meanwhile is claimed
+/// together, and there may be room for it then: neither a dead next hop nor a slow one costs those
+/// who hand mail in more than it must.
+const BREATH: Duration = Duration::from_millis(10);
 /// How often destinations are looked after.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -141,7 +142,7 @@ impl Relay {
 
     /// Claims and distributes; ends only if its semaphore is closed, which it never is.
     async fn deliver(&self) {
-        let mut progress = true;
+        let mut is_futile = false;
         loop {
             self.spool.due().await;
             let Ok(first) = Arc::clone(&self.in_flight).acquire_owned().await else { return };
@@ -153,20 +154,21 @@ impl Relay {
             }
             let now = self.registrar.clock().now();
             // Of what will wait, the text need not be read.
-            let jobs = match progress {
-                true => self.spool.claim(now.wall, permits.len()).await,
-                false => self.spool.claim_envelopes(now.wall, permits.len()).await,
+            let jobs = match is_futile {
+                false => self.spool.claim(now.wall, permits.len()).await,
+                true => self.spool.claim_envelopes(now.wall, permits.len()).await,
             };
             if jobs.is_empty() {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
-            progress = false;
+            let (claimed, mut placed) = (jobs.len(), 0);
             for (job, permit) in jobs.into_iter().zip(permits) {
                 let gauge = Raised::new(&self.stats, |stats| &stats.in_flight);
-                progress |= self.dispatcher.dispatch(job, Slot::new(permit, gauge));
+                placed += usize::from(self.dispatcher.dispatch(job, Slot::new(permit, gauge)));
             }
-            if !progress {
+            is_futile = placed == 0;
+            if placed < claimed / 2 || is_futile {
                 tokio::time::sleep(BREATH).await;
             }
         }

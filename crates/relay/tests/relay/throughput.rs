@@ -8,7 +8,16 @@ use crate::kit::{House, NextHop, Options};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_messages_each_once() {
-    const COUNT: usize = 2000;
+    each_once(2000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "heavy: the rate over a longer time, for release"]
+async fn sixty_thousand_messages_each_once() {
+    each_once(60_000).await;
+}
+
+async fn each_once(count: usize) {
     let hop = NextHop::start(Options::default()).await;
     let house = Arc::new(House::new(&hop.address));
     let body = "0123456789abcdef\r\n".repeat(200);
@@ -16,7 +25,7 @@ async fn two_thousand_messages_each_once() {
     for sender in 0..20 {
         let (house, body) = (Arc::clone(&house), body.clone());
         senders.spawn(async move {
-            for number in 0..COUNT / 20 {
+            for number in 0..count / 20 {
                 let text = format!("Subject: {sender}-{number}\r\n\r\n{body}");
                 house.submit("aiko@example.org", &["x@remote.example"], text.as_bytes()).await;
             }
@@ -26,12 +35,12 @@ async fn two_thousand_messages_each_once() {
     let start = Instant::now();
     let running = house.run();
     house.emptied().await;
-    let rate = COUNT as f64 / start.elapsed().as_secs_f64();
+    let rate = count as f64 / start.elapsed().as_secs_f64();
     println!("{rate:.0} messages/s to a next hop in this process");
     running.stop().await;
     let messages = hop.messages();
     let texts: HashSet<_> = messages.iter().map(|m| m.text.clone()).collect();
-    assert_eq!((messages.len(), texts.len()), (COUNT, COUNT));
+    assert_eq!((messages.len(), texts.len()), (count, count));
     let at_once = hop.connections_at_once();
     assert!(at_once <= 10, "{at_once} connections");
 }
