@@ -24,6 +24,9 @@ use crate::{FailureObserver, RelayStats};
 const IN_FLIGHT_MAX: u32 = 2000;
 /// Messages that are claimed at a time.
 const BATCH: usize = 256;
+/// The same while most of them have to wait: those that come back to the queue were read for
+/// nothing, and a destination that takes mail has enough of it already.
+const BATCH_WHILE_FULL: usize = 128;
 /// Pause when the spool calls and then has nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Pause when most of what was claimed went back to wait. What comes meanwhile is claimed
@@ -131,7 +134,6 @@ impl Relay {
             () = self.deliver() => {}
             () = look_after(&fleet) => {}
             () = self.registrar.watch_clock() => {}
-            () = self.registrar.watch_clock() => {}
         }
         fleet.stop();
         self.dispatcher.here.stop();
@@ -143,11 +145,12 @@ impl Relay {
     /// Claims and distributes; ends only if its semaphore is closed, which it never is.
     async fn deliver(&self) {
         let mut is_futile = false;
+        let mut batch = BATCH;
         loop {
             self.spool.due().await;
             let Ok(first) = Arc::clone(&self.in_flight).acquire_owned().await else { return };
             let mut permits = vec![first];
-            while permits.len() < BATCH
+            while permits.len() < batch
                 && let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned()
             {
                 permits.push(permit);
@@ -168,7 +171,9 @@ impl Relay {
                 placed += usize::from(self.dispatcher.dispatch(job, Slot::new(permit, gauge)));
             }
             is_futile = placed == 0;
+            batch = BATCH;
             if placed < claimed / 2 || is_futile {
+                batch = BATCH_WHILE_FULL;
                 tokio::time::sleep(BREATH).await;
             }
         }

@@ -12,6 +12,7 @@ use crate::progress::{Progress, State, next_due};
 use crate::queue::Marks;
 use crate::request::{Effect, Fault, Request};
 use crate::segment::Segment;
+use crate::text::EAGER;
 use crate::{Job, Outcome, QueueId, RecipientState, SettleError, Spool};
 
 /// Messages claimed by one call, at most.
@@ -20,6 +21,9 @@ const CLAIM_MAX: usize = 1024;
 /// Outcomes that are not on disk yet, from which on nothing is claimed: each would be an attempt
 /// more after a crash.
 const UNSAVED_MAX: usize = 1024;
+
+/// Messages that are read where they are claimed, if they are in memory.
+const AT_HAND_MAX: usize = 64;
 
 /// Messages brought forward before the queue's lock is given to others.
 const BRING: usize = 256;
@@ -58,7 +62,9 @@ impl Spool {
             .map(|view| (Claim::new(Arc::clone(&self.shared), view.id), view))
             .collect();
         let shared = Arc::clone(&self.shared);
-        let read = self.shared.blocking(move || {
+        let is_at_hand = claimed.len() <= AT_HAND_MAX
+            && claimed.iter().all(|(_, view)| view.is_at_hand(eager, EAGER));
+        let read = move || {
             let mut jobs = Vec::with_capacity(claimed.len());
             for (claim, view) in claimed {
                 match Job::read(&view, claim, at, eager) {
@@ -75,8 +81,13 @@ impl Spool {
                 }
             }
             Ok(jobs)
-        });
-        let jobs = read.await.unwrap_or_default();
+        };
+        // A way to another thread and back costs more than reading a few messages.
+        let jobs = match is_at_hand {
+            true => read(),
+            false => self.shared.blocking(read).await,
+        };
+        let jobs = jobs.unwrap_or_default();
         jobs.into_iter().filter_map(|job| self.with_a_turn(job)).collect()
     }
 

@@ -2,9 +2,11 @@
 //! appended to by a later process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+
+use rustix::io::ReadWriteFlags;
 
 use crate::layer::{Allocation, Layer, write_all_at};
 use crate::names::Names;
@@ -27,6 +29,9 @@ const ZEROS: usize = 256 * 1024;
 /// Octets of zeros that are written and flushed by one [`Segment::polish`]: so few that whoever
 /// waits for a flush meanwhile hardly notices.
 const PIECE: u64 = 256 * 1024;
+
+/// Octets that are read at once to learn whether they are in memory.
+const PROBE: usize = 16 * 1024;
 
 /// A segment of the log.
 #[derive(Debug)]
@@ -222,6 +227,25 @@ impl Segment {
     /// Octets of records it has room for.
     pub(crate) fn capacity(size: u64) -> u64 {
         size.saturating_sub(FIRST_RECORD)
+    }
+
+    /// Whether so many octets can be read without waiting for the disk: what has just been
+    /// written nearly always can. Not where the kernel or the file system cannot tell.
+    pub(crate) fn is_in_memory(&self, offset: u32, octets: usize) -> bool {
+        let mut room = [0; PROBE];
+        let (mut at, mut left) = (u64::from(offset), octets);
+        while left > 0 {
+            let piece = left.min(PROBE);
+            let slices = &mut [IoSliceMut::new(&mut room[..piece])];
+            match rustix::io::preadv2(&self.file, slices, at, ReadWriteFlags::NOWAIT) {
+                Ok(read @ 1..) => {
+                    at += read as u64;
+                    left -= read.min(left);
+                }
+                Ok(0) | Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// Reads a record's frame and meta, checked.

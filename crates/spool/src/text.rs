@@ -18,7 +18,7 @@ use crate::view::Stored;
 const BLOCK: usize = 128 * 1024;
 
 /// Texts up to this size are read together with the envelope: one trip to the disk less.
-const EAGER: u32 = 16 * 1024;
+pub(crate) const EAGER: u32 = 16 * 1024;
 
 /// Where a text is.
 #[derive(Debug)]
@@ -85,7 +85,12 @@ impl BodyReader {
             Text::Read(text) => Source::Whole(Some(text.clone())),
             Text::Log { segment, offset, header } => {
                 let (segment, offset, header) = (Arc::clone(segment), *offset, *header);
-                let body = shared.blocking(move || segment.read_body(offset, &header)).await?;
+                let octets = usize::try_from(header.span()).unwrap_or(usize::MAX);
+                let at_hand = header.body_len <= EAGER && segment.is_in_memory(offset, octets);
+                let body = match at_hand {
+                    true => segment.read_body(offset, &header)?,
+                    false => shared.blocking(move || segment.read_body(offset, &header)).await?,
+                };
                 Source::Whole(Some(body.into()))
             }
             Text::Own { segment, offset, header } => {

@@ -5,7 +5,7 @@ use std::io;
 use crate::message::{Message, decode, timestamp};
 use crate::progress::{Progress, State};
 use crate::queue::{Marks, StateAt, View};
-use crate::record::{Header, Kind};
+use crate::record::{Header, Kind, span};
 use crate::segment::damaged;
 use crate::{QueueEntry, QueueRecipient, RecipientState};
 
@@ -46,6 +46,15 @@ impl View {
             return Err(bad());
         }
         Ok(Stored { header, message, progress, payload })
+    }
+
+    /// Whether envelope, state and, with `body`, a text of at most `body_max` octets can be read
+    /// without waiting for the disk.
+    pub(crate) fn is_at_hand(&self, body: bool, body_max: u32) -> bool {
+        let text = if body && self.entry.body_len <= body_max { self.entry.body_len } else { 0 };
+        let octets = span(self.entry.meta_len, text);
+        let in_memory = |octets| self.segment.is_in_memory(self.entry.message.offset, octets);
+        !matches!(self.state, StateAt::Log { .. }) && usize::try_from(octets).is_ok_and(in_memory)
     }
 
     fn read_state(&self) -> io::Result<Option<Vec<u8>>> {
