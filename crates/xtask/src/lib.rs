@@ -2,5 +2,6 @@
 //! and a rehearsal of it) and `bench` (a load client for POP3 and submission).
 
 pub mod bench;
+mod metadata;
 pub mod retire;
 pub mod tidy;

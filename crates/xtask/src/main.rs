@@ -37,6 +37,10 @@ struct RetireArgs {
     /// Build only.
     #[arg(long, requires = "rehearse")]
     skip_tests: bool,
+    /// Leave out packages that the retirement changes neither by itself nor by what they depend
+    /// on, for where their tests have just been run.
+    #[arg(long, requires = "rehearse")]
+    only_touched: bool,
     /// Leave the copy and say where it is.
     #[arg(long, requires = "rehearse")]
     keep: bool,
@@ -88,6 +92,7 @@ fn run_retire(root: PathBuf, args: RetireArgs) -> ExitCode {
         target: root.join(args.target_dir),
         root,
         skip_tests: args.skip_tests,
+        only_touched: args.only_touched,
         keep: args.keep,
         quiet: false,
         test_arguments: args.test_arguments,

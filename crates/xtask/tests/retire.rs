@@ -57,6 +57,7 @@ fn rehearsal(root: &Path) -> Rehearsal {
         root: root.to_owned(),
         target: root.join("target/retire"),
         skip_tests: false,
+        only_touched: false,
         keep: false,
         quiet: true,
         test_arguments: Vec::new(),

@@ -8,6 +8,7 @@
 mod copy;
 mod plan;
 mod rehearsal;
+mod touched;
 
 pub use plan::{Plan, PlanError};
 pub use rehearsal::{Rehearsal, RehearsalError, RehearsalReport};

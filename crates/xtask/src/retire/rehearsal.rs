@@ -7,8 +7,9 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Serialize;
 
-use super::copy;
 use super::{Plan, PlanError};
+use super::{copy, touched};
+use crate::metadata;
 
 /// How to rehearse.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Rehearsal {
     pub target: PathBuf,
     /// Build only.
     pub skip_tests: bool,
+    /// Leave out packages that the retirement does not change and that depend on none it does.
+    pub only_touched: bool,
     /// Leave the copy in place and say where.
     pub keep: bool,
     /// Keep cargo's output to ourselves.
@@ -42,6 +45,9 @@ pub enum RehearsalError {
     /// Git could not tell which files there are.
     #[error("git ls-files: {0}")]
     Git(String),
+    /// Cargo could not tell which packages there are.
+    #[error("{0}")]
+    Metadata(String),
     /// The copy could not be made.
     #[error("copying the workspace: {0}")]
     Copy(#[from] io::Error),
@@ -104,9 +110,17 @@ impl Rehearsal {
                 eprintln!("still named: {named}");
             }
         }
-        self.cargo(copy, &["build", "--workspace", "--all-targets"], &[])?;
+        let mut left_out = Vec::new();
+        if self.only_touched {
+            let packages = metadata::read(&self.root).map_err(RehearsalError::Metadata)?;
+            for name in touched::untouched(plan, &packages) {
+                left_out.extend(["--exclude".into(), OsString::from(name)]);
+            }
+        }
+        self.cargo(copy, &["build", "--workspace", "--all-targets"], &left_out)?;
         if !self.skip_tests {
-            self.cargo(copy, &["test", "--workspace"], &self.test_arguments)?;
+            left_out.extend(self.test_arguments.iter().cloned());
+            self.cargo(copy, &["test", "--workspace"], &left_out)?;
         }
         files.extend(lock);
         let found = plan.leftovers(copy, files)?;

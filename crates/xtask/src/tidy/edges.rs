@@ -1,7 +1,7 @@
 //! Which room may name which other, and which library belongs to which rooms.
 
 use super::Finding;
-use super::metadata::{Dependency, Package};
+use crate::metadata::{Dependency, Package};
 
 /// Package, and the packages of this workspace that it may name. A package may have several
 /// rows. Layer 0 knows layer 0 alone; nobody but the programs knows the bridge.

@@ -7,13 +7,12 @@ mod edges;
 mod functions;
 mod lengths;
 mod mask;
-mod metadata;
 mod tree;
 
 use std::fmt;
 use std::path::Path;
 
-use crate::retire;
+use crate::{metadata, retire};
 
 /// Most lines marked `retire` in the whole workspace. It may only fall.
 pub const RETIRE_LINES_MAX: usize = 40;

@@ -7,20 +7,20 @@ use serde::Deserialize;
 
 /// A package of the workspace.
 #[derive(Debug, Deserialize)]
-pub(super) struct Package {
-    pub(super) name: String,
-    pub(super) dependencies: Vec<Dependency>,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) dependencies: Vec<Dependency>,
 }
 
 /// One line of a manifest's dependencies.
 #[derive(Debug, Deserialize)]
-pub(super) struct Dependency {
-    pub(super) name: String,
+pub(crate) struct Dependency {
+    pub(crate) name: String,
     /// `None`: a normal one; else `dev` or `build`.
-    pub(super) kind: Option<String>,
-    pub(super) optional: bool,
+    pub(crate) kind: Option<String>,
+    pub(crate) optional: bool,
     /// Present for packages of the workspace.
-    pub(super) path: Option<String>,
+    pub(crate) path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -29,7 +29,7 @@ struct Metadata {
 }
 
 /// Asks cargo; touches neither network nor lock file.
-pub(super) fn read(root: &Path) -> Result<Vec<Package>, String> {
+pub(crate) fn read(root: &Path) -> Result<Vec<Package>, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
