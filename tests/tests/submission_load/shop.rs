@@ -19,14 +19,6 @@ impl Shop {
     /// Running; mail for others goes to `next_hop`.
     pub(crate) fn open(next_hop: SocketAddr) -> Self {
         let site = Site::new(next_hop, 3);
-        let file = site.installation().config_file();
-        let text = fs::read_to_string(&file).unwrap();
-        // Nothing here is about guessing, or about how many come from one address.
-        let text = text.replace(
-            "[submission]\n",
-            "[submission]\nsessions_max = 20000\nsessions_per_ip_max = 20000\n",
-        );
-        fs::write(&file, text).unwrap();
         let program = site.installation().directory().join("wrapper");
         let script =
             format!("#!/bin/sh\nulimit -n 65536 2>/dev/null || true\nexec '{PROGRAM}' \"$@\"\n");
