@@ -57,15 +57,54 @@ impl std::fmt::Display for Delegation {
     }
 }
 
+/// How the password of an account can be verified.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// By a hash of it.
+    Stored(StoredHash),
+    /// By asking the source that the account came from.
+    AtSource {
+        /// What changes whenever the password does. None: the source does not say, and no
+        /// verified password is remembered.
+        version: Option<Box<str>>,
+    },
+}
+
+impl From<StoredHash> for Credential {
+    fn from(hash: StoredHash) -> Self {
+        Self::Stored(hash)
+    }
+}
+
+impl Credential {
+    /// What identifies the record in keyed digests: it changes when the password does. None: a
+    /// change cannot be seen.
+    pub(crate) fn record(&self) -> Option<&str> {
+        match self {
+            Self::Stored(hash) => Some(hash.text()),
+            Self::AtSource { version } => version.as_deref(),
+        }
+    }
+}
+
 /// One customer, as an account source gave him. Immutable; a reload makes new ones.
 #[derive(Debug)]
 pub struct Account {
     key: AccountKey,
     addresses: Box<[Mailbox]>,
-    hash: StoredHash,
+    credential: Credential,
     maildir: Box<Path>,
     disabled: bool,
-    policy: Option<Box<AccountPolicy>>,
+    must_change: bool,
+    /// Nothing, for nearly all: a table of a hundred thousand accounts is held in memory.
+    special: Option<Box<Special>>,
+}
+
+/// What few accounts have.
+#[derive(Debug, Default)]
+struct Special {
+    cohort: Option<Box<str>>,
+    policy: AccountPolicy,
     delegations: Box<[Delegation]>,
 }
 
@@ -75,26 +114,56 @@ impl Account {
     pub fn new(
         key: AccountKey,
         addresses: Vec<Mailbox>,
-        hash: StoredHash,
+        credential: impl Into<Credential>,
         maildir: PathBuf,
         disabled: bool,
     ) -> Self {
-        let (addresses, maildir) = (addresses.into_boxed_slice(), maildir.into_boxed_path());
-        let delegations = Box::default();
-        Self { key, addresses, hash, maildir, disabled, policy: None, delegations }
+        Self {
+            key,
+            addresses: addresses.into_boxed_slice(),
+            credential: credential.into(),
+            maildir: maildir.into_boxed_path(),
+            disabled,
+            must_change: false,
+            special: None,
+        }
+    }
+
+    fn special(&mut self) -> &mut Special {
+        self.special.get_or_insert_default()
+    }
+
+    /// The same account with what a rollout schedule may select it by.
+    #[must_use]
+    pub fn with_cohort(mut self, cohort: Option<Box<str>>) -> Self {
+        if cohort.is_some() || self.special.is_some() {
+            self.special().cohort = cohort;
+        }
+        self
+    }
+
+    /// The same account, whose password has to be changed before it is good for anything.
+    #[must_use]
+    pub fn with_must_change(mut self, must_change: bool) -> Self {
+        self.must_change = must_change;
+        self
     }
 
     /// The same account with leave to send as what others delegated to it.
     #[must_use]
     pub fn with_delegations(mut self, delegations: Vec<Delegation>) -> Self {
-        self.delegations = delegations.into_boxed_slice();
+        if !delegations.is_empty() || self.special.is_some() {
+            self.special().delegations = delegations.into_boxed_slice();
+        }
         self
     }
 
     /// The same account with a policy of its own.
     #[must_use]
     pub fn with_policy(mut self, policy: AccountPolicy) -> Self {
-        self.policy = (!policy.is_default()).then(|| Box::new(policy));
+        if !policy.is_default() || self.special.is_some() {
+            self.special().policy = policy;
+        }
         self
     }
 
@@ -120,19 +189,46 @@ impl Account {
     /// Whether it may send as `address`: its own, or one that was delegated to it.
     #[must_use]
     pub fn may_send_as(&self, address: &Mailbox) -> bool {
-        self.owns(address) || self.delegations.iter().any(|given| given.covers(address))
+        self.owns(address) || self.delegations().iter().any(|given| given.covers(address))
     }
 
     /// What others let it send as.
     #[must_use]
     pub fn delegations(&self) -> &[Delegation] {
-        &self.delegations
+        self.special.as_deref().map_or(&[], |special| &special.delegations)
     }
 
-    /// The stored password hash.
+    /// Whether `address` is its primary one.
     #[must_use]
-    pub fn hash(&self) -> &StoredHash {
-        &self.hash
+    pub fn has_as_primary(&self, address: &Mailbox) -> bool {
+        self.addresses.first().is_some_and(|first| same_mailbox(first, address))
+    }
+
+    /// How its password is verified.
+    #[must_use]
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// The stored password hash, unless the source verifies the password itself.
+    #[must_use]
+    pub fn hash(&self) -> Option<&StoredHash> {
+        match &self.credential {
+            Credential::Stored(hash) => Some(hash),
+            Credential::AtSource { .. } => None,
+        }
+    }
+
+    /// The attribute by which a rollout schedule may select it.
+    #[must_use]
+    pub fn cohort(&self) -> Option<&str> {
+        self.special.as_deref()?.cohort.as_deref()
+    }
+
+    /// Whether its password has to be changed before it is good for anything.
+    #[must_use]
+    pub fn must_change(&self) -> bool {
+        self.must_change
     }
 
     /// Its Maildir.
@@ -144,7 +240,7 @@ impl Account {
     /// What is agreed with this customer beside what holds for all.
     #[must_use]
     pub fn policy(&self) -> &AccountPolicy {
-        self.policy.as_deref().unwrap_or(&NOTHING_SAID)
+        self.special.as_deref().map_or(&NOTHING_SAID, |special| &special.policy)
     }
 
     /// Whether it may not log in at all.

@@ -1,7 +1,9 @@
 //! Is this login who it says it is? One question, one answer, and nothing in between for
 //! whoever asks without the password.
 
+mod case;
 mod decide;
+mod helpers;
 #[cfg(test)]
 mod tests;
 
@@ -16,11 +18,16 @@ use crate::cache::VerifiedCache;
 use crate::pool::Pool;
 use crate::seal::Seal;
 use crate::statistics::Counter;
-use crate::throttle::{Source, Throttle};
+use crate::master::Masters;
+use crate::throttle::Throttle;
 use crate::{
-    AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment, Service, Statistics,
+    AccountsError, AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment, Service,
+    Statistics,
 };
-use decide::{Outcome, Proof, Reason, Trial};
+pub(crate) use case::Case;
+use decide::Proof;
+use helpers::Helpers;
+pub(crate) use decide::{Outcome, Reason};
 
 /// Longest piece of a login name that a log line shows.
 const SHOWN_MAX: usize = 128;
@@ -34,8 +41,9 @@ pub struct Origin {
     pub channel: Channel,
 }
 
-/// Why nobody is logged in. Neither says whether there is such an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why nobody is logged in. None says whether there is such an account, unless the password was
+/// right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// Wrong, unknown or disabled: `-ERR [AUTH]` (RFC 3206), `535 5.7.8` (RFC 4954). The
     /// delay for the failure has passed already.
@@ -45,6 +53,15 @@ pub enum Denied {
     /// `-ERR [SYS/TEMP]` (RFC 3206), `454 4.7.0` (RFC 4954).
     #[error("too many logins at the moment, try again in a minute")]
     Busy,
+    /// A source of accounts cannot say: `-ERR [SYS/TEMP]` (RFC 3206), `454 4.7.0` (RFC 4954).
+    #[error("accounts cannot be looked up at the moment, try again in a minute")]
+    Unavailable,
+    /// The password is right, but has to be changed before it is good for anything.
+    #[error("the password has to be changed first{}", .url.as_deref().map(|url| format!(": {url}")).unwrap_or_default())]
+    MustChange {
+        /// Where, if the configuration says.
+        url: Option<Arc<str>>,
+    },
 }
 
 /// Why no authenticator could be made.
@@ -60,6 +77,9 @@ pub enum AuthError {
     /// The threads that hash could not be started.
     #[error("cannot start the threads that verify passwords: {0}")]
     Threads(#[from] io::Error),
+    /// The file of the master users is wrong.
+    #[error(transparent)]
+    Masters(#[from] AccountsError),
 }
 
 /// Verifies logins against a [`Directory`]. A handle: clones share threads, cache and counts.
@@ -68,13 +88,16 @@ pub struct Authenticator {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    directory: Directory,
-    seal: Seal,
+pub(crate) struct Shared {
+    pub(crate) directory: Directory,
+    pub(crate) masters: Option<Masters>,
+    must_change_url: Option<Arc<str>>,
+    pub(crate) seal: Seal,
     cache: VerifiedCache,
     throttle: Throttle,
     pool: Pool,
     counts: Counts,
+    pub(crate) helpers: Helpers,
 }
 
 #[derive(Default)]
@@ -87,6 +110,10 @@ struct Counts {
     wrong: Counter,
     repeated: Counter,
     busy: Counter,
+    unavailable: Counter,
+    must_change: Counter,
+    master: Counter,
+    app_password: Counter,
 }
 
 impl Authenticator {
@@ -101,13 +128,20 @@ impl Authenticator {
             stated => stated,
         };
         let seal = Seal::new()?;
+        let must_change_url = match config.must_change_url.as_str() {
+            "" => None,
+            url => Some(url.into()),
+        };
         let shared = Shared {
             directory,
+            masters: Masters::load(&config.master)?,
+            must_change_url,
             cache: VerifiedCache::new(seal.clone(), config.cache_entries, config.cache_ttl),
             seal,
             throttle: Throttle::new(config),
             pool: Pool::new(threads, config.verify_queue)?,
             counts: Counts::default(),
+            helpers: Helpers::default(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -173,33 +207,9 @@ impl Authenticator {
         origin: &Origin,
         at: Moment,
     ) -> Result<Login, Denied> {
-        let shared = &*self.shared;
-        shared.counts.attempts.add();
-        let client = origin.client.to_canonical();
-        let key = shared.directory.key(login).ok();
-        let subject = shared.throttle.subject(origin, key.as_ref());
-        let standing = shared.throttle.standing(&subject, at.mono);
-        let wait = match shared.throttle.admit(&subject, standing, at.mono) {
-            Ok(wait) if shared.throttle.hold_back(wait).await => wait,
-            _ => return Err(shared.put_off(login, origin, "too-many-held-back")),
-        };
-        let at = later(at, wait);
-        let trial = Trial { key, proof, source: Source::from(client), subject, standing };
-        match shared.decide(&trial, at.mono).await {
-            Outcome::Accepted(account) => {
-                shared.counts.succeeded.add();
-                shared.throttle.succeeded(&subject, at.mono);
-                Ok(Login { account, client, channel: origin.channel, at })
-            }
-            Outcome::Failed { reason, wrong } => {
-                let throttle = &shared.throttle;
-                let delay = throttle.failed(&subject, standing, wrong.as_ref(), at.mono);
-                shared.log_failure(login, origin, reason);
-                throttle.hold_back(delay).await;
-                Err(Denied::Invalid)
-            }
-            Outcome::PutOff(why) => Err(shared.put_off(login, origin, why)),
-        }
+        let case = self.shared.open_case(login, origin, at).await?;
+        let outcome = self.shared.decide(&case, proof).await;
+        self.shared.close_case(&case, outcome).await
     }
 
     /// What was counted so far.
@@ -215,45 +225,16 @@ impl Authenticator {
             wrong: counts.wrong.get(),
             repeated: counts.repeated.get(),
             busy: counts.busy.get(),
+            unavailable: counts.unavailable.get(),
+            must_change: counts.must_change.get(),
+            master: counts.master.get(),
+            app_password: counts.app_password.get(),
             hashes: pool.hashes(),
             delayed: throttle.delayed(),
             waiting: pool.waiting() as u64,
             running_peak: pool.running_peak(),
             remembered: cache.len() as u64,
         }
-    }
-}
-
-impl Shared {
-    fn put_off(&self, login: &str, origin: &Origin, why: &'static str) -> Denied {
-        self.counts.busy.add();
-        tracing::debug!(
-            target: "lastpost::auth",
-            user = ?shown(login),
-            rip = %origin.client.to_canonical(),
-            service = service(origin),
-            reason = why,
-            "login put off"
-        );
-        Denied::Busy
-    }
-
-    /// The one line about a failed login, which the shipped fail2ban filter matches.
-    fn log_failure(&self, login: &str, origin: &Origin, reason: Reason) {
-        match reason {
-            Reason::Unknown | Reason::Malformed => self.counts.unknown.add(),
-            Reason::Disabled => self.counts.disabled.add(),
-            Reason::Wrong | Reason::Changed => self.counts.wrong.add(),
-        }
-        tracing::info!(
-            target: "lastpost::auth",
-            user = ?shown(login),
-            rip = %origin.client.to_canonical(),
-            service = service(origin),
-            tls = origin.channel.tls,
-            reason = reason.as_str(),
-            "login failed"
-        );
     }
 }
 

@@ -33,7 +33,7 @@ impl VerifiedCache {
             return None;
         }
         let account_key = account.key().as_str().as_bytes();
-        let stored = account.hash().text().as_bytes();
+        let stored = account.credential().record()?.as_bytes();
         Some(CacheKey(self.seal.digest(&[b"verified", account_key, stored, password])))
     }
 

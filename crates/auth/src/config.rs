@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
 
-use crate::Argon2Params;
+use crate::{Argon2Params, MasterConfig};
 
 /// `[accounts]`: where the accounts come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +122,10 @@ pub struct AuthConfig {
     /// Networks whose failures are counted per account alone: webmail hosts, and others that
     /// log in for many customers.
     pub shared_networks: Vec<IpNet>,
+    /// Where a customer changes a password that must be changed; said to him at the login.
+    pub must_change_url: String,
+    /// `[auth.master]`.
+    pub master: MasterConfig,
 }
 
 impl Default for AuthConfig {
@@ -138,6 +142,8 @@ impl Default for AuthConfig {
             failure_half_life: Duration::from_secs(5 * 60),
             failure_entries: 100_000,
             shared_networks: Vec::new(),
+            must_change_url: String::new(),
+            master: MasterConfig::default(),
         }
     }
 }
@@ -161,6 +167,7 @@ impl AuthConfig {
     /// The first value that cannot be obeyed.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.argon2()?;
+        self.master.check()?;
         at_most("auth.verify_threads", self.verify_threads, 0, 1024, "0 to 1024")?;
         at_most("auth.verify_queue", self.verify_queue, 1, 65_536, "1 to 65536")?;
         at_most("auth.cache_entries", self.cache_entries, 1, 10_000_000, "1 to 10000000")?;

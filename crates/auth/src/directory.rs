@@ -1,52 +1,46 @@
-//! The accounts in force: an immutable table that is replaced whole.
+//! All accounts of the house: a chain of sources, asked in the order of the configuration.
 
+mod blocking;
 mod stamp;
 mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-use std::fs::File;
-use std::io::BufReader;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use address::{AccountKey, AddressError, Domain, Mailbox};
-use arc_swap::ArcSwap;
 
-use crate::likeness::same_mailbox;
-use crate::passwd_file::{self, Listing, Rules};
-use crate::{Account, AccountsConfig, AccountsError, MaildirTemplate, PolicySpread, StoredHash};
+use crate::{
+    Account, AccountSource, AccountsConfig, AccountsError, Argon2Params, PasswdSource,
+    PolicySpread, StoredHash, Unavailable,
+};
 
+pub use blocking::Blocking;
 pub(crate) use stamp::Stamp;
-use table::Table;
+pub(crate) use table::Table;
+pub use walk::Walk;
 
-/// All accounts. A handle: clones share one table, and see it change at the same moment.
+/// All accounts. A handle: clones share the sources, and see them change at the same moment.
 ///
-/// Reading never waits for a reload. A file that cannot be taken leaves the table as it is.
+/// The first source that knows a login decides. A source that cannot say ends the question: an
+/// account must not become another one because a database is down.
 #[derive(Clone)]
 pub struct Directory {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    table: ArcSwap<Table>,
+    sources: Box<[Arc<dyn AccountSource>]>,
     default_domain: Option<Domain>,
-    source: Option<Source>,
-}
-
-/// Where the table comes from.
-struct Source {
-    config: AccountsConfig,
-    maildir: MaildirTemplate,
-    /// What the file was like when it was last read, for better or worse; also keeps two
-    /// reloads from overtaking each other.
-    last: Mutex<Stamp>,
+    /// For logins that nobody has, where no source has hashes to imitate.
+    nobody: Arc<StoredHash>,
 }
 
 /// What a reload did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
-    /// The file is the one that was read last.
+    /// What was read last holds.
     Unchanged,
     /// A new table is in force.
     Loaded {
@@ -55,23 +49,34 @@ pub enum Reload {
     },
 }
 
+/// An account, and where it lies.
+pub(crate) struct Located {
+    pub(crate) account: Arc<Account>,
+    pub(crate) source: Arc<dyn AccountSource>,
+}
+
 impl Directory {
-    /// Reads the table of accounts. Blocks: some 100,000 accounts a second.
+    /// The accounts of these sources, asked in this order. `default_domain` completes a login
+    /// without a domain.
+    ///
+    /// # Errors
+    /// If no random bytes can be had.
+    pub fn chain(
+        sources: Vec<Arc<dyn AccountSource>>,
+        default_domain: Option<Domain>,
+    ) -> Result<Self, AccountsError> {
+        let nobody = Arc::new(StoredHash::nobody(&Argon2Params::default())?);
+        let sources = sources.into_boxed_slice();
+        Ok(Self { shared: Arc::new(Shared { sources, default_domain, nobody }) })
+    }
+
+    /// The accounts of one passwd-file. Blocks: some 100,000 accounts a second.
     ///
     /// # Errors
     /// The first thing that is wrong with the configuration or the file.
     pub fn load(config: &AccountsConfig) -> Result<Self, AccountsError> {
-        config.check()?;
-        let source = Source {
-            config: config.clone(),
-            maildir: MaildirTemplate::parse(&config.maildir)?,
-            last: Mutex::new(Stamp::Missing),
-        };
-        let default_domain = config.domain()?;
-        let (table, stamp) = source.read(default_domain.as_ref())?;
-        *lock(&source.last) = stamp;
-        let table = ArcSwap::from_pointee(table);
-        Ok(Self { shared: Arc::new(Shared { table, default_domain, source: Some(source) }) })
+        let source = PasswdSource::load("passwd-file", config)?;
+        Self::chain(vec![Arc::new(source)], config.domain()?)
     }
 
     /// A table without a file, which never changes.
@@ -82,92 +87,80 @@ impl Directory {
         accounts: Vec<Account>,
         default_domain: Option<Domain>,
     ) -> Result<Self, AccountsError> {
-        let mut listing = Listing::default();
-        for account in accounts {
-            let position = u32::try_from(listing.accounts.len()).unwrap_or(u32::MAX);
-            if listing.positions.insert(account.key().clone(), position).is_some() {
-                return Err(AccountsError::Twice { key: account.key().clone() });
-            }
-            listing.accounts.push(account);
-        }
-        let table = ArcSwap::from_pointee(Table::new(listing)?);
-        Ok(Self { shared: Arc::new(Shared { table, default_domain, source: None }) })
-    }
-
-    /// Reads the file again, whether it changed or not. Blocks.
-    ///
-    /// # Errors
-    /// As [`Self::load`]; the table in force stays.
-    pub fn reload(&self) -> Result<Reload, AccountsError> {
-        match &self.shared.source {
-            Some(source) => self.replace(source, true),
-            None => Ok(Reload::Unchanged),
-        }
-    }
-
-    /// Reads the file again if its inode, size or times differ from those of the last reading.
-    /// A file that was refused is reported once, not each time. Blocks.
-    ///
-    /// # Errors
-    /// As [`Self::load`]; the table in force stays.
-    pub fn reload_if_changed(&self) -> Result<Reload, AccountsError> {
-        match &self.shared.source {
-            Some(source) => self.replace(source, false),
-            None => Ok(Reload::Unchanged),
-        }
-    }
-
-    fn replace(&self, source: &Source, always: bool) -> Result<Reload, AccountsError> {
-        let mut last = lock(&source.last);
-        let now = Stamp::of(&source.config.passwd_file);
-        if !always && now == *last {
-            return Ok(Reload::Unchanged);
-        }
-        match source.read(self.shared.default_domain.as_ref()) {
-            Ok((table, stamp)) => {
-                *last = stamp;
-                let accounts = table.accounts().len();
-                self.shared.table.store(Arc::new(table));
-                Ok(Reload::Loaded { accounts })
-            }
-            // Caught in the middle of a change: the next look must read it again.
-            Err(error @ AccountsError::Changing { .. }) => Err(error),
-            Err(error) => {
-                *last = now;
-                Err(error)
-            }
-        }
-    }
-
-    /// Looks at the file every `accounts.check_every`, reloads it when it changed and logs
-    /// what happened. Never ends, unless there is nothing to look at; the caller spawns it.
-    pub async fn keep_fresh(self) {
-        let every = self.shared.source.as_ref().map_or(Duration::ZERO, |s| s.config.check_every);
-        if every.is_zero() {
-            return;
-        }
-        loop {
-            tokio::time::sleep(every).await;
-            let directory = self.clone();
-            match tokio::task::spawn_blocking(move || directory.reload_if_changed()).await {
-                Ok(Ok(Reload::Unchanged)) => {}
-                Ok(Ok(Reload::Loaded { accounts })) => {
-                    tracing::info!(target: "lastpost::auth", accounts, "accounts reloaded");
-                }
-                Ok(Err(error)) => {
-                    tracing::error!(target: "lastpost::auth", %error, "accounts not reloaded");
-                }
-                Err(error) => {
-                    tracing::error!(target: "lastpost::auth", %error, "accounts not reloaded");
-                }
-            }
-        }
+        Self::chain(vec![Arc::new(PasswdSource::of(accounts)?)], default_domain)
     }
 
     /// The account of a normalised login; disabled ones too.
+    ///
+    /// # Errors
+    /// If a source that might know it cannot say.
+    pub async fn find(&self, key: &AccountKey) -> Result<Option<Arc<Account>>, Unavailable> {
+        Ok(self.locate(key).await?.map(|located| located.account))
+    }
+
+    pub(crate) async fn locate(&self, key: &AccountKey) -> Result<Option<Located>, Unavailable> {
+        for source in &self.shared.sources {
+            if let Some(account) = source.find(key).await? {
+                return Ok(Some(Located { account, source: Arc::clone(source) }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The accounts that own `address`, those that have it as their primary one first, of the
+    /// first source that has any; disabled ones too.
+    ///
+    /// # Errors
+    /// If a source that might have them cannot say.
+    pub async fn owners(&self, address: &Mailbox) -> Result<Vec<Arc<Account>>, Unavailable> {
+        for source in &self.shared.sources {
+            let owners = source.owners(address).await?;
+            if !owners.is_empty() {
+                return Ok(owners);
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The account whose Maildir gets mail for `address`: the first whose primary address it
+    /// is, else the first that owns it. Being disabled stops logins, not mail.
+    ///
+    /// # Errors
+    /// If a source that might have it cannot say.
+    pub async fn local_mailbox(
+        &self,
+        address: &Mailbox,
+    ) -> Result<Option<Arc<Account>>, Unavailable> {
+        Ok(self.owners(address).await?.into_iter().next())
+    }
+
+    /// Every account, in the order of the sources; those of sources that cannot list theirs are
+    /// missing.
+    ///
+    /// # Errors
+    /// If a source cannot say.
+    pub async fn all(&self) -> Result<Vec<Arc<Account>>, Unavailable> {
+        let mut walk = self.walk();
+        let mut all = Vec::new();
+        loop {
+            let page = walk.next_page().await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// A walk through all accounts, a page at a time; they may change meanwhile.
     #[must_use]
-    pub fn get(&self, key: &AccountKey) -> Option<Arc<Account>> {
-        self.shared.table.load().get(key).cloned()
+    pub fn walk(&self) -> Walk {
+        Walk::new(Arc::clone(&self.shared))
+    }
+
+    /// The same questions for code that may block: commands, and the blocking pool.
+    #[must_use]
+    pub fn blocking(&self) -> Blocking<'_> {
+        Blocking::new(self)
     }
 
     /// The key that a typed login stands for.
@@ -178,60 +171,21 @@ impl Directory {
         AccountKey::parse(login, self.default_domain())
     }
 
-    /// The accounts that may send as `address`, in the order of the file; disabled ones too.
+    /// How many accounts there are, if all sources know it without counting.
     #[must_use]
-    pub fn owners(&self, address: &Mailbox) -> Vec<Arc<Account>> {
-        self.shared.table.load().owners(address).cloned().collect()
-    }
-
-    /// The account whose Maildir gets mail for `address`: the first whose primary address it
-    /// is, else the first that owns it. Being disabled stops logins, not mail.
-    #[must_use]
-    pub fn local_mailbox(&self, address: &Mailbox) -> Option<Arc<Account>> {
-        let table = self.shared.table.load();
-        let is_primary = |a: &&Arc<Account>| {
-            a.addresses().first().is_some_and(|first| same_mailbox(first, address))
-        };
-        let primary = table.owners(address).find(is_primary);
-        primary.or_else(|| table.owners(address).next()).cloned()
-    }
-
-    /// Every account, in the order of the file.
-    #[must_use]
-    pub fn all(&self) -> Vec<Arc<Account>> {
-        self.shared.table.load().accounts().to_vec()
-    }
-
-    /// The account at `position`, from 0, in the order of the file: for a walk through a table
-    /// that may be replaced meanwhile.
-    #[must_use]
-    pub fn nth(&self, position: usize) -> Option<Arc<Account>> {
-        self.shared.table.load().accounts().get(position).cloned()
-    }
-
-    /// Where the account of a normalised login stands, from 0.
-    #[must_use]
-    pub fn position(&self, key: &AccountKey) -> Option<usize> {
-        self.shared.table.load().position(key)
-    }
-
-    /// How many accounts there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.shared.table.load().accounts().len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn count(&self) -> Option<usize> {
+        self.shared.sources.iter().map(|source| source.count()).sum()
     }
 
     /// What accounts say of their own about logins and retention, least and most. Costs no
     /// look at the accounts.
     #[must_use]
     pub fn policies(&self) -> PolicySpread {
-        self.shared.table.load().policies()
+        let mut all = PolicySpread::default();
+        for source in &self.shared.sources {
+            all.include(&source.policies());
+        }
+        all
     }
 
     /// The domain that completes a login without one.
@@ -240,49 +194,51 @@ impl Directory {
         self.shared.default_domain.as_ref()
     }
 
-    /// What the operator should know of the table in force, each with file and line.
+    /// The sources in the order in which they are asked.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<dyn AccountSource>> {
+        self.shared.sources.iter()
+    }
+
+    /// What the operator should know of the sources, each with its place.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.shared.table.load().warnings().to_vec()
+        self.shared.sources.iter().flat_map(|source| source.warnings()).collect()
+    }
+
+    /// Has every source read again what it read once.
+    ///
+    /// # Errors
+    /// What each of those that failed says; they go on with what they had.
+    pub async fn reload(&self) -> Result<(), String> {
+        let mut failures = Vec::new();
+        for source in &self.shared.sources {
+            if let Err(failure) = source.reload().await {
+                failures.push(failure);
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+    }
+
+    /// Lets every source look after itself, as long as the service lives; the caller spawns it.
+    pub async fn keep_fresh(self) {
+        let mut tasks = tokio::task::JoinSet::new();
+        for source in &self.shared.sources {
+            tasks.spawn(Arc::clone(source).keep_fresh());
+        }
+        while tasks.join_next().await.is_some() {}
     }
 
     /// A hash of nobody's password that costs what that of an account does: which of the costs
     /// in use is chosen by `seed`, in the proportion in which accounts have them.
     pub(crate) fn decoy(&self, seed: u64) -> Arc<StoredHash> {
-        self.shared.table.load().decoy(seed)
+        let mut decoys = self.shared.sources.iter().filter_map(|source| source.decoy(seed));
+        decoys.next().unwrap_or_else(|| Arc::clone(&self.shared.nobody))
     }
-}
-
-impl Source {
-    fn read(&self, default_domain: Option<&Domain>) -> Result<(Table, Stamp), AccountsError> {
-        let path = &self.config.passwd_file;
-        let failed = |source| AccountsError::Read { file: path.clone(), source };
-        let file = File::open(path).map_err(failed)?;
-        let before = Stamp::of_open(&file).map_err(failed)?;
-        let rules = Rules { default_domain, maildir: &self.maildir };
-        let mut listing = passwd_file::read(BufReader::new(&file), path, &rules)?;
-        if !Stamp::of_open(&file).map_err(failed)?.has_content_of(&before) {
-            return Err(AccountsError::Changing { file: path.clone() });
-        }
-        if before.is_world_readable() {
-            listing.warnings.push(format!(
-                "{}: every user of this machine can read the hashes; chmod o-r",
-                path.display()
-            ));
-        }
-        for warning in &listing.warnings {
-            tracing::warn!(target: "lastpost::auth", %warning, "accounts loaded with a warning");
-        }
-        Ok((Table::new(listing)?, before))
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for Directory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Directory").field("accounts", &self.len()).finish_non_exhaustive()
+        let names = self.shared.sources.iter().map(|source| source.name());
+        f.debug_list().entries(names).finish()
     }
 }

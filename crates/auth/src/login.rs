@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use address::AccountKey;
+
 use crate::{Account, Moment};
 
 /// A future behind a seam: boxed, for seams are called once per login or message.
@@ -43,6 +45,9 @@ pub struct Login {
     pub channel: Channel,
     /// When the password was found right.
     pub at: Moment,
+    /// The master user who opened the account with a password of his own. Such a login is not
+    /// its owner's: it must leave no grant and no trace of a customer's visit.
+    pub acting: Option<AccountKey>,
 }
 
 /// Told of each POP3 login whose maildrop is open, before the client reads `+OK`.

@@ -112,7 +112,7 @@ pub(crate) fn read(
                 return Err(at(LineProblem { column: 1, problem }));
             }
         }
-        if account.hash().scheme() == Scheme::Plain {
+        if account.hash().is_some_and(|hash| hash.scheme() == Scheme::Plain) {
             plain.note(number);
         }
         if account.addresses().is_empty() {

@@ -263,6 +263,13 @@ pub struct Spread<T> {
 }
 
 impl<T: Copy + Ord> Spread<T> {
+    fn include(spread: &mut Option<Self>, other: Option<Self>) {
+        if let Some(Self { least, most }) = other {
+            Self::with(spread, least);
+            Self::with(spread, most);
+        }
+    }
+
     fn with(spread: &mut Option<Self>, value: T) {
         *spread = Some(match *spread {
             None => Self { least: value, most: value },
@@ -287,6 +294,25 @@ pub struct PolicySpread {
 }
 
 impl PolicySpread {
+    /// Anything that an account may say: for a source that cannot know what its accounts do.
+    pub const ANYTHING: Self = Self {
+        login_delay: Some(Spread {
+            least: Duration::ZERO,
+            most: Duration::from_secs(LOGIN_DELAY_MAX),
+        }),
+        sessions_max: Some(Spread { least: 1, most: SESSIONS_MAX }),
+        expire_after_retrieval: Some(Spread { least: 1, most: u32::MAX }),
+        expire_after_arrival: Some(Spread { least: 1, most: u32::MAX }),
+    };
+
+    /// Takes in what other accounts say.
+    pub fn include(&mut self, other: &Self) {
+        Spread::include(&mut self.login_delay, other.login_delay);
+        Spread::include(&mut self.sessions_max, other.sessions_max);
+        Spread::include(&mut self.expire_after_retrieval, other.expire_after_retrieval);
+        Spread::include(&mut self.expire_after_arrival, other.expire_after_arrival);
+    }
+
     /// Takes one account's policy in.
     pub(crate) fn add(&mut self, policy: &AccountPolicy) {
         let days = |days: RetentionDays| days.days().unwrap_or(u32::MAX);

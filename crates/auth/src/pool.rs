@@ -30,10 +30,19 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    pub(crate) fn hash(&self) -> &StoredHash {
+    /// None: the account's source verifies its password, nothing here can.
+    fn hash(&self) -> Option<&StoredHash> {
         match self {
             Self::Account(account) => account.hash(),
-            Self::Decoy(hash) => hash,
+            Self::Decoy(hash) => Some(hash),
+        }
+    }
+
+    /// As [`crate::Credential::record`].
+    pub(crate) fn record(&self) -> Option<&str> {
+        match self {
+            Self::Account(account) => account.credential().record(),
+            Self::Decoy(hash) => Some(hash.text()),
         }
     }
 }
@@ -100,8 +109,9 @@ impl Pool {
         target: Target,
         password: &Secret,
     ) -> Result<bool, PoolError> {
-        if target.hash().is_instant() {
-            let verified = target.hash().verify_in(&mut Workspace::new(), password.expose());
+        let Some(hash) = target.hash() else { return Ok(false) };
+        if hash.is_instant() {
+            let verified = hash.verify_in(&mut Workspace::new(), password.expose());
             return verified.map_err(|_| PoolError::Failed);
         }
         let (answer, waiting) = oneshot::channel();
@@ -177,7 +187,9 @@ impl Shared {
             self.hashes.add();
             // A panic in a hash must cost that one login, not a thread of the pool.
             let verified = catch_unwind(AssertUnwindSafe(|| {
-                target.hash().verify_in(&mut workspace, password.expose())
+                let verify =
+                    |hash: &StoredHash| hash.verify_in(&mut workspace, password.expose());
+                target.hash().map_or(Ok(false), verify)
             }));
             self.running.fetch_sub(1, Ordering::Relaxed);
             // Nobody listens if the client has gone.

@@ -21,6 +21,14 @@ pub struct Statistics {
     pub repeated: u64,
     /// Logins put off because too many waited.
     pub busy: u64,
+    /// Logins that a source of accounts could not decide.
+    pub unavailable: u64,
+    /// Right passwords that have to be changed first.
+    pub must_change: u64,
+    /// Logins of master users, among those that succeeded.
+    pub master: u64,
+    /// Logins with an app password, among those that succeeded.
+    pub app_password: u64,
     /// Hashes computed, for decoys too.
     pub hashes: u64,
     /// Answers held back.

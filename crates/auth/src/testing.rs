@@ -9,7 +9,7 @@ use address::{AccountKey, Mailbox};
 use jiff::Timestamp;
 
 use crate::{
-    Account, AccountsConfig, Argon2Params, Channel, Directory, Moment, Origin, Service, StoredHash,
+    Account, AccountsConfig, Argon2Params, Channel, Directory, Moment, Origin, PasswdSource, Service, StoredHash,
     hash_new,
 };
 
@@ -78,7 +78,52 @@ impl TableFile {
         std::fs::read_to_string(&self.config.passwd_file).unwrap()
     }
 
+    pub(crate) fn source(&self) -> Arc<PasswdSource> {
+        Arc::new(PasswdSource::load("passwd-file", &self.config).unwrap())
+    }
+
     pub(crate) fn load(&self) -> Directory {
         Directory::load(&self.config).unwrap()
+    }
+}
+
+/// The directory as a test asks it: at once, and of sources that cannot fail.
+pub(crate) trait AtOnce {
+    fn get(&self, key: &AccountKey) -> Option<Arc<Account>>;
+    fn len(&self) -> usize;
+    fn everybody(&self) -> Vec<Arc<Account>>;
+    fn owning(&self, address: &Mailbox) -> Vec<Arc<Account>>;
+    fn mailbox_of(&self, address: &Mailbox) -> Option<Arc<Account>>;
+    /// Reads the files again, on a thread that may block.
+    fn reread(&self) -> Result<(), String>;
+}
+
+impl AtOnce for Directory {
+    fn get(&self, key: &AccountKey) -> Option<Arc<Account>> {
+        self.blocking().find(key).unwrap()
+    }
+
+    fn len(&self) -> usize {
+        self.count().unwrap()
+    }
+
+    fn everybody(&self) -> Vec<Arc<Account>> {
+        self.blocking().all().unwrap()
+    }
+
+    fn owning(&self, address: &Mailbox) -> Vec<Arc<Account>> {
+        self.blocking().owners(address).unwrap()
+    }
+
+    fn mailbox_of(&self, address: &Mailbox) -> Option<Arc<Account>> {
+        self.blocking().local_mailbox(address).unwrap()
+    }
+
+    fn reread(&self) -> Result<(), String> {
+        let read = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(self.reload())
+        };
+        std::thread::scope(|scope| scope.spawn(read).join().unwrap())
     }
 }

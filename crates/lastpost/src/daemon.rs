@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cli::{CliError, CommonArgs, finish};
 use crate::config::warn_of_retired_files;
 use crate::service::{Role, Service};
-use crate::{logging, signals};
+use crate::{logging, secrecy, signals};
 
 /// Threads for blocking work of the runtime itself; the rooms bound their own work further.
 const BLOCKING_THREADS_MAX: usize = 128;
@@ -48,6 +48,9 @@ pub fn main_submissiond() -> ExitCode {
 /// If the configuration has a mistake or the service cannot start.
 pub fn run(common: &CommonArgs, role: Role) -> Result<(), CliError> {
     let config = common.load()?;
+    if !config.core_dumps {
+        secrecy::keep_memory_private().map_err(CliError::failed)?;
+    }
     logging::start(&config.log).map_err(|message| config.mistake("log.filter", message))?;
     for warning in warn_of_retired_files(&config.file) {
         tracing::warn!(target: "lastpost::config", "{warning}");

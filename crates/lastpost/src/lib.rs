@@ -13,4 +13,5 @@ pub mod daemon;
 pub mod demo;
 mod logging;
 pub mod service;
+mod secrecy;
 mod signals;

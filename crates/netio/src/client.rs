@@ -12,8 +12,7 @@ use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
@@ -99,7 +98,7 @@ impl TlsClient {
                 builder.with_custom_certificate_verifier(ruled(Rule::Pinned(pins.clone())))
             }
             Trust::System | Trust::File(_) => {
-                let roots = if let Trust::File(path) = trust { file(path)? } else { system()? };
+                let roots = if let Trust::File(path) = trust { tls::authorities(path)? } else { system()? };
                 let provider = Arc::clone(&provider);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
                 builder.with_custom_certificate_verifier(
@@ -158,17 +157,6 @@ fn system() -> Result<RootCertStore, TlsError> {
         return Err(TlsError::Setup("the system has no certificate authorities".to_owned()));
     }
     Ok(roots)
-}
-
-fn file(path: &Path) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let text = tls::read(path)?;
-    let failed = |reason: String| TlsError::NoCertificate { path: path.to_owned(), reason };
-    for certificate in CertificateDer::pem_slice_iter(&text) {
-        let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-        roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-    }
-    if roots.is_empty() { Err(failed("it has none".to_owned())) } else { Ok(roots) }
 }
 
 #[cfg(test)]

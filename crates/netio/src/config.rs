@@ -43,6 +43,11 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// PEM file with the private key of `certificate`.
     pub key: PathBuf,
+    /// PEM file with the authorities that vouch for clients' certificates. Clients are then
+    /// asked for one: it is verified if they have one, and nobody must have one. Without it
+    /// nobody is asked.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
     /// Further certificates, by the host name that the client asks for.
     #[serde(default)]
     pub named: Vec<NamedCertificate>,

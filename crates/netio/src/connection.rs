@@ -18,7 +18,8 @@ use crate::gate::Seat;
 use crate::pace::{Pace, Speed, UNSENT_OCTETS, UNSENT_OCTETS_FAST};
 use crate::scratch;
 use crate::stream::{Stream, TlsSession};
-use crate::{AtLimit, Idleness, NetError, Tls, TlsInfo};
+use crate::tls::client_certificate;
+use crate::{AtLimit, Idleness, NetError, Tls, TlsBindings, TlsInfo};
 
 /// With so much room in the caller's vector, it is read to without a copy.
 const DIRECT_READ_OCTETS: usize = 4096;
@@ -147,6 +148,25 @@ impl Connection {
         }
     }
 
+    /// What an authentication can be bound to; nothing in clear. Computed anew each time: it is
+    /// for those who need it, once a session.
+    #[must_use]
+    pub fn tls_bindings(&self) -> TlsBindings {
+        match &self.stream {
+            Stream::Tls(session) => TlsBindings::of(&session.agreed),
+            Stream::Plain(_) | Stream::Closed => TlsBindings::default(),
+        }
+    }
+
+    /// Whether [`tls_bindings`](Self::tls_bindings) would have a certificate of the client's.
+    #[must_use]
+    pub fn has_client_certificate(&self) -> bool {
+        match &self.stream {
+            Stream::Tls(session) => client_certificate(&session.agreed).is_some(),
+            Stream::Plain(_) | Stream::Closed => false,
+        }
+    }
+
     /// Waits at most `timeout` until the client has sent something, and appends it to
     /// `buffer`: at most 16 KiB, or as much as `buffer` has room for if that is 4 KiB or more.
     /// A vector without room, such as `Vec::new()`, grows by what came: let go of its room
@@ -255,9 +275,9 @@ impl Connection {
             }
         };
         // Boxed: a handshake's state is large, and a session waits in other places far longer.
-        let stream = Box::pin(tls.accept(plain, timeout)).await?;
-        let info = TlsInfo::of(&stream);
-        self.stream = Stream::Tls(Box::new(TlsSession { stream, info }));
+        let agreed = Box::pin(tls.accept(plain, timeout)).await?;
+        let info = TlsInfo::of(&agreed.stream);
+        self.stream = Stream::Tls(Box::new(TlsSession { agreed, info }));
         Ok(())
     }
 

@@ -19,12 +19,30 @@ pub enum NetError {
     /// TLS could not be agreed on.
     #[error("TLS handshake: {0}")]
     Handshake(#[source] io::Error),
+    /// The client has shown a certificate that none of the authorities in `client_ca` vouches
+    /// for, or that is not good now.
+    #[error("TLS handshake: the client's certificate does not verify: {0}")]
+    ClientCertificate(#[source] rustls::Error),
     /// TLS was asked for twice.
     #[error("TLS is already in use")]
     AlreadyTls,
     /// The socket failed.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+impl NetError {
+    /// What a handshake that failed with `error` is called. Only clients show certificates to a
+    /// server.
+    pub(crate) fn of_handshake(error: io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        match inner {
+            Some(refused @ rustls::Error::InvalidCertificate(_)) => {
+                Self::ClientCertificate(refused.clone())
+            }
+            _ => Self::Handshake(error),
+        }
+    }
 }
 
 /// There are as many sessions from one place as there may be.

@@ -31,4 +31,4 @@ pub use gate::{Counts, Gate, Limits};
 pub use idleness::Idleness;
 pub use listener::{Listener, ServeOptions};
 pub use pace::WRITE_RATE_MIN;
-pub use tls::{Tls, TlsInfo};
+pub use tls::{Tls, TlsBindings, TlsInfo};

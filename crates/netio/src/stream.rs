@@ -6,9 +6,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use crate::TlsInfo;
+use crate::tls::Agreed;
 
 /// What a connection reads from and writes to. TLS is boxed, so that a connection in clear
 /// stays small.
@@ -22,7 +22,7 @@ pub(crate) enum Stream {
 
 #[derive(Debug)]
 pub(crate) struct TlsSession {
-    pub(crate) stream: TlsStream<TcpStream>,
+    pub(crate) agreed: Agreed,
     pub(crate) info: TlsInfo,
 }
 
@@ -30,7 +30,7 @@ impl Stream {
     pub(crate) fn tcp(&mut self) -> Option<&mut TcpStream> {
         match self {
             Self::Plain(stream) => Some(stream),
-            Self::Tls(session) => Some(session.stream.get_mut().0),
+            Self::Tls(session) => Some(session.agreed.stream.get_mut().0),
             Self::Closed => None,
         }
     }
@@ -48,7 +48,7 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, octets),
-            Self::Tls(session) => match Pin::new(&mut session.stream).poll_read(cx, octets) {
+            Self::Tls(session) => match Pin::new(&mut session.agreed.stream).poll_read(cx, octets) {
                 // Most clients close without TLS's farewell. What a session takes has an end
                 // of its own, so nothing can be cut short unseen.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -69,7 +69,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, octets),
-            Self::Tls(session) => Pin::new(&mut session.stream).poll_write(cx, octets),
+            Self::Tls(session) => Pin::new(&mut session.agreed.stream).poll_write(cx, octets),
             Self::Closed => closed(),
         }
     }
@@ -81,7 +81,7 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
-            Self::Tls(session) => Pin::new(&mut session.stream).poll_write_vectored(cx, parts),
+            Self::Tls(session) => Pin::new(&mut session.agreed.stream).poll_write_vectored(cx, parts),
             Self::Closed => closed(),
         }
     }
@@ -93,7 +93,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(session) => Pin::new(&mut session.stream).poll_flush(cx),
+            Self::Tls(session) => Pin::new(&mut session.agreed.stream).poll_flush(cx),
             Self::Closed => closed(),
         }
     }
@@ -101,7 +101,7 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(session) => Pin::new(&mut session.stream).poll_shutdown(cx),
+            Self::Tls(session) => Pin::new(&mut session.agreed.stream).poll_shutdown(cx),
             Self::Closed => Poll::Ready(Ok(())),
         }
     }

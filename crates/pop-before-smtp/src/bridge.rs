@@ -31,6 +31,9 @@ pub enum ReloadError {
     /// The file does not fit the accounts that exist.
     #[error("{}", list_errors(.0))]
     Accounts(CheckReport),
+    /// The accounts cannot be looked at.
+    #[error(transparent)]
+    Unavailable(#[from] auth::Unavailable),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -114,8 +117,14 @@ impl Bridge {
         let config = BridgeConfig::load(path, default_domain)?;
         let bridge = Self::start(config, directory, at)?;
         if bridge.is_enabled() {
-            for finding in &bridge.check().findings {
-                tracing::warn!(%finding, "schedule");
+            // A database that is down must not keep the daemons from starting.
+            match bridge.check() {
+                Ok(report) => {
+                    for finding in &report.findings {
+                        tracing::warn!(%finding, "schedule");
+                    }
+                }
+                Err(problem) => tracing::warn!(%problem, "schedule not held against the accounts"),
             }
         }
         Ok(bridge)
@@ -131,7 +140,7 @@ impl Bridge {
         let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.config.load_full();
         let mut new = BridgeConfig::load(&old.path, old.default_domain.as_ref())?;
-        let report = self.held_against_accounts(&new.schedule);
+        let report = self.held_against_accounts(&new.schedule)?;
         if new.enabled && report.has_errors() {
             return Err(ReloadError::Accounts(report));
         }
@@ -156,15 +165,20 @@ impl Bridge {
         Ok(report)
     }
 
-    /// The schedule held against the accounts that exist now.
-    #[must_use]
-    pub fn check(&self) -> CheckReport {
+    /// The schedule held against the accounts that exist now. Blocks.
+    ///
+    /// # Errors
+    /// If the accounts cannot be looked at.
+    pub fn check(&self) -> Result<CheckReport, auth::Unavailable> {
         self.held_against_accounts(&self.config.load().schedule)
     }
 
-    fn held_against_accounts(&self, schedule: &Schedule) -> CheckReport {
-        let accounts = self.directory.all();
-        schedule.check(accounts.iter().map(|account| account.key()))
+    fn held_against_accounts(
+        &self,
+        schedule: &Schedule,
+    ) -> Result<CheckReport, auth::Unavailable> {
+        let accounts = self.directory.blocking().all()?;
+        Ok(schedule.check(accounts.iter().map(|account| account.key())))
     }
 
     /// Whether the bridge is on.

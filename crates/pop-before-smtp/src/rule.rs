@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use address::AccountKey;
-use auth::{Allowance, Answer, Attempt, Permit, Ruling, Settlement, SubmissionAuthority};
+use auth::{
+    Allowance, Answer, Attempt, Permit, Ruling, Settlement, SubmissionAuthority, Unavailable,
+};
 use phaseout::{Access, Decision, Entry, Outcome};
 
 use crate::NAME;
@@ -15,41 +17,66 @@ use crate::open::Transaction;
 use crate::refused::{Refused, Wording};
 use crate::window::Unreserved;
 
+/// The grant that allowed an attempt is no more.
+struct Gone;
+
 impl Bridge {
     /// The opinion on `attempt`, with its effects.
-    pub fn decide(&self, attempt: &Attempt<'_>) -> Ruling {
-        let config = self.config.load();
+    pub async fn decide(&self, attempt: &Attempt<'_>) -> Ruling {
+        let config = self.config.load_full();
         if !config.enabled {
             return Ruling::Abstain;
         }
-        let candidates = self.candidates(&config, attempt);
-        let helo = self.window.helo_mark(attempt.helo);
-        match consult(&config.policy, &config.schedule, &candidates, attempt, helo) {
-            Verdict::Abstain => Ruling::Abstain,
-            Verdict::Allow(candidate, decision) => {
-                self.allow(&config, candidate, &decision, attempt, helo)
-            }
-            Verdict::Refuse(refused, None) => self.refuse_stranger(&config, attempt, refused),
-            Verdict::Refuse(refused, near) => {
-                if let Some((candidate, decision)) = near {
-                    self.record_refusal(attempt, &candidate.grant.account, &decision, refused);
-                }
-                self.refuse(&config, attempt, refused)
+        match self.consult(&config, attempt).await {
+            Ok(ruling) => ruling,
+            // Whatever cannot be decided is refused, for now.
+            Err(unavailable) => {
+                tracing::warn!(client = %attempt.client, problem = %unavailable, "not decided");
+                self.refuse(&config, attempt, Refused::Busy)
             }
         }
     }
 
-    fn candidates(&self, config: &BridgeConfig, attempt: &Attempt<'_>) -> Vec<Candidate> {
+    async fn consult(
+        &self,
+        config: &BridgeConfig,
+        attempt: &Attempt<'_>,
+    ) -> Result<Ruling, Unavailable> {
+        let candidates = self.candidates(config, attempt).await?;
+        let helo = self.window.helo_mark(attempt.helo);
+        let stranger =
+            match consult(&config.policy, &config.schedule, &candidates, attempt, helo) {
+                Verdict::Abstain => return Ok(Ruling::Abstain),
+                Verdict::Allow(candidate, decision) => {
+                    match self.allow(config, candidate, &decision, attempt, helo) {
+                        Ok(ruling) => return Ok(ruling),
+                        // It was revoked, evicted or used up since it was looked at.
+                        Err(Gone) => Refused::NoGrant { ends: None },
+                    }
+                }
+                Verdict::Refuse(refused, None) => refused,
+                Verdict::Refuse(refused, Some((candidate, decision))) => {
+                    self.record_refusal(attempt, &candidate.grant.account, &decision, refused);
+                    return Ok(self.refuse(config, attempt, refused));
+                }
+            };
+        self.refuse_stranger(config, attempt, stranger).await
+    }
+
+    async fn candidates(
+        &self,
+        config: &BridgeConfig,
+        attempt: &Attempt<'_>,
+    ) -> Result<Vec<Candidate>, Unavailable> {
         let address = AddressKey::new(attempt.client, config.policy.ipv6_prefix);
         let grants = self.window.grants_of(address, attempt.at.mono, config.policy.window);
-        let known = |account: &AccountKey| {
-            self.directory.get(account).filter(|account| !account.is_disabled())
-        };
-        let candidate = |grant: crate::window::Grant| {
-            let account = known(&grant.account);
-            Candidate { grant, account }
-        };
-        grants.into_iter().map(candidate).collect()
+        let mut candidates = Vec::with_capacity(grants.len());
+        for grant in grants {
+            let account = self.directory.find(&grant.account).await?;
+            let account = account.filter(|account| !account.is_disabled());
+            candidates.push(Candidate { grant, account });
+        }
+        Ok(candidates)
     }
 
     fn allow(
@@ -59,11 +86,11 @@ impl Bridge {
         decision: &Decision<'_>,
         attempt: &Attempt<'_>,
         helo: u32,
-    ) -> Ruling {
+    ) -> Result<Ruling, Gone> {
         let (policy, grant) = (&config.policy, &candidate.grant);
         let refuse = |refused| {
             self.record_refusal(attempt, &grant.account, decision, refused);
-            self.refuse(config, attempt, refused)
+            Ok(self.refuse(config, attempt, refused))
         };
         // Whoever owns the sender is an account that exists.
         let Some(account) = candidate.account.clone() else {
@@ -72,10 +99,7 @@ impl Bridge {
         let pin = policy.helo_pin.then_some(helo);
         let reserved = match self.window.reserve(grant, &policy.quota, pin) {
             Ok(reserved) => reserved,
-            // It was revoked, evicted or used up since it was looked at.
-            Err(Unreserved::Gone) => {
-                return self.refuse_stranger(config, attempt, Refused::NoGrant { ends: None });
-            }
+            Err(Unreserved::Gone) => return Err(Gone),
             Err(Unreserved::Helo) => return refuse(Refused::HeloChanged),
             Err(Unreserved::Messages) => {
                 return refuse(Refused::MessageQuota { limit: policy.quota.messages });
@@ -99,22 +123,22 @@ impl Bridge {
             phase = %decision.phase,
             "submission allowed by a grant"
         );
-        Ruling::Allow(Allowance { account, recipients_max: Some(u32::from(reserved)) })
+        Ok(Ruling::Allow(Allowance { account, recipients_max: Some(u32::from(reserved)) }))
     }
 
     /// Refuses somebody who has no grant here. If the phase of the sender's owner refuses him,
     /// he reads that, for fetching mail would not help. For a sender that is nobody's the
     /// schedule answers as for an account of that name, so that the reply does not tell the
     /// two apart more than it must.
-    fn refuse_stranger(
+    async fn refuse_stranger(
         &self,
         config: &BridgeConfig,
         attempt: &Attempt<'_>,
         refused: Refused,
-    ) -> Ruling {
+    ) -> Result<Ruling, Unavailable> {
         let lacks_grant = matches!(refused, Refused::NoGrant { .. } | Refused::SenderNotOwned);
         let Some(sender) = attempt.sender.mailbox().filter(|_| lacks_grant) else {
-            return self.refuse(config, attempt, refused);
+            return Ok(self.refuse(config, attempt, refused));
         };
         let in_words_of = |account: &AccountKey| {
             let words = without_grant(&config.schedule, account, attempt);
@@ -123,15 +147,16 @@ impl Bridge {
                 _ => words,
             }
         };
-        let owner = self.directory.owners(sender).into_iter().next();
+        let owner = self.directory.owners(sender).await?.into_iter().next();
         let Some(owner) = owner else {
             let name = AccountKey::parse(&sender.to_string(), None);
-            return self.refuse(config, attempt, name.map_or(refused, |name| in_words_of(&name)));
+            let refused = name.map_or(refused, |name| in_words_of(&name));
+            return Ok(self.refuse(config, attempt, refused));
         };
         let refused = in_words_of(owner.key());
         let decision = config.schedule.phase_of(owner.key(), attempt.at.wall);
         self.record_refusal(attempt, owner.key(), &decision, refused);
-        self.refuse(config, attempt, refused)
+        Ok(self.refuse(config, attempt, refused))
     }
 
     fn refuse(&self, config: &BridgeConfig, attempt: &Attempt<'_>, refused: Refused) -> Ruling {
@@ -205,7 +230,7 @@ impl SubmissionAuthority for Bridge {
     }
 
     fn rule<'a>(&'a self, attempt: &'a Attempt<'a>) -> Answer<'a, Ruling> {
-        Box::pin(std::future::ready(self.decide(attempt)))
+        Box::pin(self.decide(attempt))
     }
 
     fn settle(&self, permit: &Permit, settlement: Settlement) {

@@ -47,11 +47,12 @@ struct Sorted {
 type Key<'a> = (usize, Option<&'a Domain>);
 
 impl Dispatcher {
-    /// Sends a message on its way, or ways. Never waits. False if all it came to was that it
+    /// Sends a message on its way, or ways. Waits for nothing but the accounts. False if all it came to was that it
     /// goes back to the spool, to wait there.
-    pub(crate) fn dispatch(&self, job: Job, slot: Slot) -> bool {
+    pub(crate) async fn dispatch(&self, job: Job, slot: Slot) -> bool {
         let routing = self.fleet.routing();
-        let Sorted { here, concluded, ways, crowded_out } = self.sort(&job, &routing);
+        let Sorted { here, concluded, ways, crowded_out } =
+            self.sort(&job, &routing, self.destinations(&job).await);
         let parcel = Parcel::new(job, slot);
         let mut tasks = Vec::new();
         for (way, recipients) in ways {
@@ -88,7 +89,20 @@ impl Dispatcher {
         progress
     }
 
-    fn sort(&self, job: &Job, routing: &Routing) -> Sorted {
+    /// Where each recipient that remains is, in their order.
+    async fn destinations(&self, job: &Job) -> Vec<Destination> {
+        let recipients = &job.envelope().recipients;
+        let mut destinations = Vec::with_capacity(job.remaining().len());
+        for remaining in job.remaining() {
+            destinations.push(match recipients.get(remaining.index) {
+                Some(recipient) => self.local.destination(&recipient.mailbox).await,
+                None => Destination::Unknown,
+            });
+        }
+        destinations
+    }
+
+    fn sort(&self, job: &Job, routing: &Routing, destinations: Vec<Destination>) -> Sorted {
         let mut sorted = Sorted::default();
         let mut places: HashMap<Key<'_>, Option<usize>> = HashMap::new();
         let mut last: Option<(Key<'_>, Option<usize>)> = None;
@@ -96,10 +110,11 @@ impl Dispatcher {
             Origin::Submitted { account, .. } => Some(account),
             Origin::Inbound { .. } | Origin::Report => None,
         };
-        for index in job.remaining().iter().map(|remaining| remaining.index) {
+        let indices = job.remaining().iter().map(|remaining| remaining.index);
+        for (index, destination) in indices.zip(destinations) {
             let Some(recipient) = job.envelope().recipients.get(index) else { continue };
             let recipient = &recipient.mailbox;
-            let (is_local, maildir) = match self.local.destination(recipient) {
+            let (is_local, maildir) = match destination {
                 Destination::Maildir(place) => (true, Some(place)),
                 // What came from outside without a permit must not go out again, even if the
                 // account that it was for has gone since.
@@ -108,6 +123,10 @@ impl Dispatcher {
                 }
                 Destination::Unknown | Destination::Elsewhere => {
                     sorted.concluded.push((index, unknown()));
+                    continue;
+                }
+                Destination::Undecided => {
+                    sorted.concluded.push((index, undecided()));
                     continue;
                 }
             };
@@ -187,4 +206,9 @@ fn unknown() -> Verdict {
 /// RFC 5321 section 2.3.5: a domain is what has mail exchangers.
 fn literal() -> Verdict {
     Verdict::failed(code(5, 1, 2), "mail to an address in brackets is not sent from here")
+}
+
+/// RFC 3463: other or undefined mail system status.
+fn undecided() -> Verdict {
+    Verdict::deferred(code(4, 3, 0), "whether the address exists cannot be looked up now")
 }

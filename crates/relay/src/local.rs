@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use address::{Domain, Mailbox, ReversePath};
-use auth::Moment;
+use auth::{Answer, Moment};
 use bytes::Bytes;
 use maildrop::{DeliverError, Delivery, Quota, Usage};
 use spool::{BodyReader, Job};
@@ -25,6 +25,8 @@ pub enum Destination {
     Unknown,
     /// To the next hop.
     Elsewhere,
+    /// That cannot be said at the moment: the accounts cannot be looked up.
+    Undecided,
 }
 
 /// A Maildir, and what it may hold.
@@ -36,10 +38,10 @@ pub struct Place {
     pub quota: Option<Quota>,
 }
 
-/// Knows which addresses are local. Asked once for each recipient and attempt; must not block.
+/// Knows which addresses are local. Asked once for each recipient and attempt.
 pub trait LocalDelivery: Send + Sync + 'static {
     /// Where mail for `recipient` goes.
-    fn destination(&self, recipient: &Mailbox) -> Destination;
+    fn destination<'a>(&'a self, recipient: &'a Mailbox) -> Answer<'a, Destination>;
 }
 
 /// Accounts and local domains. An account's address at a domain that is not local is a right
@@ -59,19 +61,29 @@ impl LocalAccounts {
 }
 
 impl LocalDelivery for LocalAccounts {
-    fn destination(&self, recipient: &Mailbox) -> Destination {
+    fn destination<'a>(&'a self, recipient: &'a Mailbox) -> Answer<'a, Destination> {
+        Box::pin(self.look_up(recipient))
+    }
+}
+
+impl LocalAccounts {
+    async fn look_up(&self, recipient: &Mailbox) -> Destination {
         if !recipient.domain().is_some_and(|domain| self.domains.contains(domain)) {
             return Destination::Elsewhere;
         }
-        match self.directory.local_mailbox(recipient) {
-            Some(account) => {
+        match self.directory.local_mailbox(recipient).await {
+            Ok(Some(account)) => {
                 let quota = account
                     .policy()
                     .quota
                     .map(|auth::Quota { octets, messages }| Quota { octets, messages });
                 Destination::Maildir(Place { maildir: account.maildir().to_owned(), quota })
             }
-            None => Destination::Unknown,
+            Ok(None) => Destination::Unknown,
+            Err(problem) => {
+                tracing::warn!(target: "lastpost::relay", %problem, "local recipient not decided");
+                Destination::Undecided
+            }
         }
     }
 }

@@ -68,6 +68,7 @@ impl Exchange {
         let exchange = Self(match mechanism {
             Mechanism::Plain => Awaiting::PlainMessage,
             Mechanism::Login => Awaiting::LoginName,
+            _ => return Step::Failed(SaslError::Malformed),
         });
         match initial {
             None => exchange.ask(),

@@ -11,9 +11,13 @@ extern crate alloc;
 mod error;
 mod exchange;
 mod mechanism;
+mod offer;
 mod secret;
+mod wire;
 
 pub use error::SaslError;
 pub use exchange::{Credentials, Exchange, RESPONSE_MAX, Step};
 pub use mechanism::Mechanism;
+pub use offer::Offer;
 pub use secret::Secret;
+pub use wire::{decode_initial, decode_response, encode};

@@ -276,7 +276,7 @@ async fn permit() -> Result<Permit, Failure> {
     );
     let at = SystemClock::new().now();
     let channel = Channel { service: Service::Submission, tls: true, genuine_address: true };
-    let login = Login { account: Arc::new(account), client, channel, at };
+    let login = Login { account: Arc::new(account), client, channel, at, acting: None };
     let sender = ReversePath::Mailbox(address);
     let attempt = Attempt {
         client,

@@ -154,8 +154,11 @@ async fn change(step: Step<'_>, letter: &mut Letter, changes: Changes) -> Result
         }
     }
     for address in &added {
-        let added = Mailbox::parse(address);
-        if !added.is_ok_and(|mailbox| letter.add_recipient(step.listening, mailbox)) {
+        let added = match Mailbox::parse(address) {
+            Ok(mailbox) => letter.add_recipient(step.listening, mailbox).await,
+            Err(_) => false,
+        };
+        if !added {
             passed_over.push("added recipient");
         }
     }

@@ -117,7 +117,13 @@ pub(crate) async fn deliver_notices(limits: Limits, house: Arc<House>) {
     let Some(mut notices) = limits.notices() else { return };
     while let Some(notice) = notices.recv().await {
         let directory = house.authenticator.directory();
-        let account = directory.get(&notice.account);
+        let account = match directory.find(&notice.account).await {
+            Ok(account) => account,
+            Err(problem) => {
+                tracing::warn!(target: "lastpost::limits", %problem, "no notice to the customer");
+                None
+            }
+        };
         let customer = account.as_deref().and_then(|account: &Account| account.addresses().first());
         if let Some(customer) = customer {
             let salt = salt();

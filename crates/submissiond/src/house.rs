@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use address::{ForwardPath, Mailbox, ReversePath};
-use auth::{Account, Authenticator, Chain, Clock, DomainSet};
+use auth::{Account, Authenticator, Chain, Clock, DomainSet, Unavailable};
 use dkim::Signer;
 use ipnet::IpNet;
 use netio::Tls;
@@ -73,34 +73,44 @@ pub(crate) enum Place {
     Unqualified,
     /// The next hop's business.
     Elsewhere(Mailbox),
+    /// That cannot be said now: a source of accounts is down.
+    Undecided,
 }
 
 impl House {
     /// Whose mail `path` is. `<postmaster>`, and the postmaster of a local domain that has no
     /// such mailbox, are the configured postmaster (RFC 5321 section 4.5.1).
-    pub(crate) fn place(&self, path: ForwardPath) -> Place {
+    pub(crate) async fn place(&self, path: ForwardPath) -> Place {
+        match self.find_place(path).await {
+            Ok(place) => place,
+            Err(problem) => {
+                tracing::warn!(target: "lastpost::submission", %problem, "recipient not decided");
+                Place::Undecided
+            }
+        }
+    }
+
+    async fn find_place(&self, path: ForwardPath) -> Result<Place, Unavailable> {
         let mailbox = match path {
             ForwardPath::Mailbox(mailbox) => mailbox,
-            ForwardPath::Postmaster => return self.postmaster_place(),
-            ForwardPath::Unqualified(local) => return self.completed_place(&local),
+            ForwardPath::Postmaster => return self.postmaster_place().await,
+            ForwardPath::Unqualified(local) => return self.completed_place(&local).await,
         };
-        if let Some(account) = self.account_of(&mailbox) {
-            return Place::Local(mailbox, account);
+        if let Some(account) = self.account_of(&mailbox).await? {
+            return Ok(Place::Local(mailbox, account));
         }
         if !self.is_local_domain(&mailbox) {
-            return Place::Elsewhere(mailbox);
+            return Ok(Place::Elsewhere(mailbox));
         }
         let is_postmaster = mailbox.local().eq_ignore_ascii_case("postmaster");
-        if is_postmaster { self.postmaster_place() } else { Place::Nowhere }
+        if is_postmaster { self.postmaster_place().await } else { Ok(Place::Nowhere) }
     }
 
     /// Only a mailbox that exists completes a recipient (RFC 6409 section 4.2).
-    fn completed_place(&self, local: &str) -> Place {
-        let local = self.complete(local).and_then(|mailbox| {
-            let account = self.account_of(&mailbox)?;
-            Some(Place::Local(mailbox, account))
-        });
-        local.unwrap_or(Place::Unqualified)
+    async fn completed_place(&self, local: &str) -> Result<Place, Unavailable> {
+        let Some(mailbox) = self.complete(local) else { return Ok(Place::Unqualified) };
+        let account = self.account_of(&mailbox).await?;
+        Ok(account.map_or(Place::Unqualified, |account| Place::Local(mailbox, account)))
     }
 
     /// `local` with the default domain, if addresses are completed here and there is one.
@@ -120,28 +130,28 @@ impl House {
     }
 
     /// Whether the sender's address is one of ours, or would be if it existed.
-    pub(crate) fn is_local_sender(&self, sender: &ReversePath) -> bool {
-        let local =
-            |mailbox: &Mailbox| self.is_local_domain(mailbox) || self.account_of(mailbox).is_some();
-        sender.mailbox().is_some_and(local)
+    ///
+    /// # Errors
+    /// If the accounts cannot be looked up.
+    pub(crate) async fn is_local_sender(&self, sender: &ReversePath) -> Result<bool, Unavailable> {
+        let Some(mailbox) = sender.mailbox() else { return Ok(false) };
+        Ok(self.is_local_domain(mailbox) || self.account_of(mailbox).await?.is_some())
     }
 
     fn is_local_domain(&self, mailbox: &Mailbox) -> bool {
         mailbox.domain().is_some_and(|domain| self.local_domains.contains(domain))
     }
 
-    fn postmaster_place(&self) -> Place {
-        match self.postmaster.clone() {
-            None => Place::Nowhere,
-            Some(mailbox) => match self.account_of(&mailbox) {
-                Some(account) => Place::Local(mailbox, account),
-                None => Place::Elsewhere(mailbox),
-            },
-        }
+    async fn postmaster_place(&self) -> Result<Place, Unavailable> {
+        let Some(mailbox) = self.postmaster.clone() else { return Ok(Place::Nowhere) };
+        Ok(match self.account_of(&mailbox).await? {
+            Some(account) => Place::Local(mailbox, account),
+            None => Place::Elsewhere(mailbox),
+        })
     }
 
-    fn account_of(&self, mailbox: &Mailbox) -> Option<Arc<Account>> {
-        self.authenticator.directory().local_mailbox(mailbox)
+    async fn account_of(&self, mailbox: &Mailbox) -> Result<Option<Arc<Account>>, Unavailable> {
+        self.authenticator.directory().local_mailbox(mailbox).await
     }
 }
 

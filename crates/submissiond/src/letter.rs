@@ -83,10 +83,15 @@ impl Letter {
 
     /// Adds a recipient: anybody to a message that was permitted, a mailbox that is here to one
     /// that comes from elsewhere. Whether it may be added.
-    pub(crate) fn add_recipient(&mut self, listening: &Listening, mailbox: Mailbox) -> bool {
-        let place = listening.house.place(ForwardPath::Mailbox(mailbox));
+    pub(crate) async fn add_recipient(
+        &mut self,
+        listening: &Listening,
+        mailbox: Mailbox,
+    ) -> bool {
+        let place = listening.house.place(ForwardPath::Mailbox(mailbox)).await;
         match (&mut self.right, place) {
-            (_, Place::Nowhere | Place::Unqualified) | (Right::Inbound(_), Place::Elsewhere(_)) => {
+            (_, Place::Nowhere | Place::Unqualified | Place::Undecided)
+            | (Right::Inbound(_), Place::Elsewhere(_)) => {
                 return false;
             }
             (Right::Permitted(permitted), Place::Local(mailbox, _) | Place::Elsewhere(mailbox)) => {

@@ -131,7 +131,7 @@ impl Conversation {
             Action::Xclient(facts, pending) => {
                 let believed =
                     xclient::believe(listening, connection, visitor, &facts, pending, output);
-                if let Err(why) = believed {
+                if let Err(why) = Box::pin(believed).await {
                     return Next::TurnAway(why);
                 }
             }

@@ -89,6 +89,7 @@ fn furnished() -> Site {
     for (name, from) in [
         ("tls/fullchain.pem", "certificate.pem"),
         ("tls/privkey.pem", "key.pem"),
+        ("tls/client-ca.pem", "certificate.pem"),
         ("passwd", "users"),
         ("next-hop.password", "password"),
         ("valkey.password", "password"),

@@ -1,7 +1,6 @@
 //! Whether one attempt is right: the account, its hash, and what is compared with it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use address::AccountKey;
 use md5::{Digest, Md5};
@@ -9,11 +8,12 @@ use sasl::Secret;
 use subtle::ConstantTimeEq;
 
 use super::Shared;
-use crate::Account;
+use super::case::Case;
+use crate::directory::Located;
 use crate::hash::check_password;
 use crate::pool::{PoolError, Target};
-use crate::queue::Standing;
-use crate::throttle::{Source, Subject, WrongTag};
+use crate::throttle::WrongTag;
+use crate::{Account, Credential, Unavailable};
 
 /// What is digested where no password is stored: as long as a usual one, and with an octet
 /// that no password may hold.
@@ -34,7 +34,7 @@ pub(super) enum Proof<'a> {
 
 /// Why an attempt failed: for the log and the counts, never for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
+pub(crate) enum Reason {
     /// The name, or what was to prove it, cannot be anybody's.
     Malformed,
     Unknown,
@@ -46,7 +46,7 @@ pub(super) enum Reason {
 
 impl Reason {
     /// Why what was offered for `account` is not right.
-    fn of(account: Option<&Account>) -> Self {
+    pub(crate) fn of(account: Option<&Account>) -> Self {
         match account {
             Some(account) if account.is_disabled() => Self::Disabled,
             Some(_) => Self::Wrong,
@@ -54,7 +54,7 @@ impl Reason {
         }
     }
 
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::Unknown => "unknown",
@@ -66,118 +66,179 @@ impl Reason {
 }
 
 /// What verification came to.
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Accepted(Arc<Account>),
-    Failed { reason: Reason, wrong: Option<WrongTag> },
+    /// By a password that the machine made: it is good even while the customer's own has to be
+    /// changed.
+    ByAppPassword(Arc<Account>),
+    Failed {
+        reason: Reason,
+        wrong: Option<WrongTag>,
+    },
     PutOff(&'static str),
+    /// A source that is needed cannot say.
+    Unavailable(Unavailable),
 }
 
-/// One attempt while it is looked at.
-pub(super) struct Trial<'a> {
-    pub(super) key: Option<AccountKey>,
-    pub(super) proof: Proof<'a>,
-    pub(super) source: Source,
-    pub(super) subject: Subject,
-    pub(super) standing: Standing,
+impl Outcome {
+    pub(crate) fn failed(reason: Reason) -> Self {
+        Self::Failed { reason, wrong: None }
+    }
+}
+
+impl From<Unavailable> for Outcome {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
 }
 
 impl Shared {
-    pub(super) async fn decide(&self, trial: &Trial<'_>, now: Duration) -> Outcome {
-        match trial.proof {
-            Proof::Password(password) => self.decide_password(trial, password, now).await,
-            Proof::Digest { stamp, digest } => self.decide_digest(trial, stamp, digest),
-            Proof::Void => Outcome::Failed { reason: Reason::Malformed, wrong: None },
+    pub(super) async fn decide(&self, case: &Case, proof: Proof<'_>) -> Outcome {
+        let decided = match proof {
+            Proof::Password(password) => self.decide_password(case, password).await,
+            Proof::Digest { stamp, digest } => self.decide_digest(case, stamp, digest).await,
+            Proof::Void => Ok(Outcome::failed(Reason::Malformed)),
+        };
+        decided.unwrap_or_else(Outcome::from)
+    }
+
+    async fn decide_password(&self, case: &Case, secret: &Secret) -> Result<Outcome, Unavailable> {
+        let (Some(key), Ok(())) = (&case.key, check_password(secret.expose())) else {
+            // Nobody can have such a name or password: there is nothing to hide.
+            return Ok(Outcome::failed(Reason::Malformed));
+        };
+        let Some(master) = &case.master else {
+            let located = self.directory.locate(key).await?;
+            let account = located.as_ref().map(|located| &located.account);
+            if let Some(account) = account.filter(|account| !account.is_disabled())
+                && self.helpers.is_app_password(case, account, secret).await?
+            {
+                self.counts.app_password.add();
+                return Ok(Outcome::ByAppPassword(Arc::clone(account)));
+            }
+            return self.prove(case, key, located, secret).await;
+        };
+        let Some(masters) = &self.masters else {
+            return Ok(Outcome::failed(Reason::Unknown));
+        };
+        let prover = masters.directory.locate(master).await?;
+        match self.prove(case, master, prover, secret).await? {
+            Outcome::Accepted(_) => {
+                let opened = self.directory.find(key).await?;
+                let open = opened.filter(|account| !account.is_disabled());
+                Ok(open.map_or(Outcome::failed(Reason::Unknown), Outcome::Accepted))
+            }
+            other => Ok(other),
         }
     }
 
-    async fn decide_password(&self, trial: &Trial<'_>, secret: &Secret, now: Duration) -> Outcome {
+    /// Whether `secret` is the password of the account that was, or was not, found for `key`.
+    async fn prove(
+        &self,
+        case: &Case,
+        key: &AccountKey,
+        located: Option<Located>,
+        secret: &Secret,
+    ) -> Result<Outcome, Unavailable> {
         let password = secret.expose();
-        let (Some(key), Ok(())) = (&trial.key, check_password(password)) else {
-            // Nobody can have such a name or password: there is nothing to hide.
-            return Outcome::Failed { reason: Reason::Malformed, wrong: None };
-        };
-        let account = self.directory.get(key);
-        let usable = account.as_ref().filter(|account| !account.is_disabled());
+        let account = located.as_ref().map(|located| &located.account);
+        let usable = account.filter(|account| !account.is_disabled());
         let remembered = usable.and_then(|account| {
             let entry = self.cache.key(account, password)?;
             Some((account, entry))
         });
         if let Some((account, entry)) = &remembered
-            && self.cache.contains(entry, now)
+            && self.cache.contains(entry, case.now())
         {
             self.counts.cached.add();
-            return Outcome::Accepted(Arc::clone(account));
+            return Ok(Outcome::Accepted(Arc::clone(account)));
         }
-        let otherwise = Reason::of(account.as_deref());
-        let target = match &account {
+        let otherwise = Reason::of(account.map(|account| &**account));
+        let target = match account {
             Some(account) => Target::Account(Arc::clone(account)),
             None => Target::Decoy(self.directory.decoy(self.decoy_seed(key))),
         };
         let wrong = self.wrong_tag(key, &target, usable.is_some(), password);
-        if self.throttle.is_known_wrong(&trial.subject, &wrong) {
+        if wrong.is_some_and(|wrong| self.throttle.is_known_wrong(&case.subject, &wrong)) {
             self.counts.repeated.add();
-            return Outcome::Failed { reason: otherwise, wrong: Some(wrong) };
+            return Ok(Outcome::Failed { reason: otherwise, wrong });
         }
-        let verified = self.pool.verify(trial.source, trial.standing, target, secret).await;
-        match verified {
-            Err(PoolError::Full) => Outcome::PutOff("queue-full"),
-            Err(PoolError::Failed) => Outcome::PutOff("hash-failed"),
-            Ok(true) if usable.is_some() => {
-                if let Some((_, entry)) = &remembered {
-                    self.cache.insert(entry, now);
-                }
-                self.still_valid(account.as_ref())
+        let right = match (usable, &located) {
+            (Some(account), Some(located)) if account.hash().is_none() => {
+                located.source.verify(account, secret, &case.origin).await?
             }
-            Ok(_) => Outcome::Failed { reason: otherwise, wrong: Some(wrong) },
+            _ => match self.pool.verify(case.source, case.standing, target, secret).await {
+                Ok(right) => right && usable.is_some(),
+                Err(PoolError::Full) => return Ok(Outcome::PutOff("queue-full")),
+                Err(PoolError::Failed) => return Ok(Outcome::PutOff("hash-failed")),
+            },
+        };
+        if !right {
+            return Ok(Outcome::Failed { reason: otherwise, wrong });
         }
+        let entry = remembered.map(|(_, entry)| entry);
+        let Some(located) = located else { return Ok(Outcome::failed(otherwise)) };
+        let outcome = self.still_valid(&located).await?;
+        if let (Outcome::Accepted(_), Some(entry)) = (&outcome, &entry) {
+            self.cache.insert(entry, case.now());
+        }
+        Ok(outcome)
     }
 
     /// Whoever it is, one digest is computed and compared, so that neither time nor answer
     /// tells which accounts exist or how their passwords are stored.
-    fn decide_digest(&self, trial: &Trial<'_>, stamp: &str, digest: &[u8; 16]) -> Outcome {
-        let Some(key) = &trial.key else {
-            return Outcome::Failed { reason: Reason::Malformed, wrong: None };
+    async fn decide_digest(
+        &self,
+        case: &Case,
+        stamp: &str,
+        digest: &[u8; 16],
+    ) -> Result<Outcome, Unavailable> {
+        let (Some(key), None) = (&case.key, &case.master) else {
+            return Ok(Outcome::failed(Reason::Malformed));
         };
-        let account = self.directory.get(key);
+        let account = self.directory.find(key).await?;
         let usable = account.as_ref().filter(|account| !account.is_disabled());
-        let stored = usable.and_then(|account| account.hash().plain());
+        let stored = usable.and_then(|account| account.hash()?.plain());
         let can_be_right = stored.is_some();
         let secret = stored.unwrap_or(NOBODYS_SECRET);
         let computed = Md5::new().chain_update(stamp).chain_update(secret).finalize();
         let right = bool::from(computed.as_slice().ct_eq(digest));
-        match account {
+        Ok(match account {
             Some(account) if right && can_be_right => Outcome::Accepted(account),
-            other => Outcome::Failed { reason: Reason::of(other.as_deref()), wrong: None },
-        }
+            other => Outcome::failed(Reason::of(other.as_deref())),
+        })
     }
 
     /// The account as it is now, if its record is the one that was verified: a hash takes
     /// long enough for an operator to change it.
-    pub(super) fn still_valid(&self, verified: Option<&Arc<Account>>) -> Outcome {
-        let current = verified.and_then(|verified| {
-            let current = self.directory.get(verified.key())?;
-            let same = current.hash().text() == verified.hash().text();
-            (same && !current.is_disabled()).then_some(current)
-        });
-        match current {
-            Some(account) => Outcome::Accepted(account),
-            None => Outcome::Failed { reason: Reason::Changed, wrong: None },
-        }
+    pub(crate) async fn still_valid(&self, verified: &Located) -> Result<Outcome, Unavailable> {
+        let old = &verified.account;
+        let current = verified.source.find(old.key()).await?;
+        let same = |now: &Account| match (old.credential(), now.credential()) {
+            (Credential::Stored(old), Credential::Stored(now)) => old.text() == now.text(),
+            (Credential::AtSource { version: old }, Credential::AtSource { version: now }) => {
+                old == now
+            }
+            _ => false,
+        };
+        let valid = current.filter(|now| same(now) && !now.is_disabled());
+        Ok(valid.map_or(Outcome::failed(Reason::Changed), Outcome::Accepted))
     }
 
     /// What stands for this password at this record. The record's hash and state are in it: a
-    /// password that was wrong before a change is looked at anew after it.
+    /// password that was wrong before a change is looked at anew after it. None: a change of
+    /// the record could not be seen.
     fn wrong_tag(
         &self,
         key: &AccountKey,
         target: &Target,
         usable: bool,
         password: &[u8],
-    ) -> WrongTag {
-        let stored = target.hash().text().as_bytes();
-        let parts = [b"wrong", key.as_str().as_bytes(), stored, &[u8::from(usable)], password];
+    ) -> Option<WrongTag> {
+        let record = target.record()?.as_bytes();
+        let parts = [b"wrong", key.as_str().as_bytes(), record, &[u8::from(usable)], password];
         let [a, b, c, d, e, f, g, h, ..] = self.seal.digest(&parts);
-        [a, b, c, d, e, f, g, h]
+        Some([a, b, c, d, e, f, g, h])
     }
 
     /// Which decoy an unknown login gets: always the same.

@@ -4,6 +4,7 @@ mod cached;
 mod concurrent;
 mod delayed;
 mod digest;
+mod special;
 
 use crate::testing::{account, cheap, directory, moment, origin, plain};
 use crate::{AuthConfig, Authenticator, Denied, Directory, Moment};

@@ -65,6 +65,7 @@ fn login(name: &str) -> Login {
         client: origin("192.0.2.1").client,
         channel: Channel { service: Service::Submission, tls: true, genuine_address: true },
         at: moment(0.0),
+        acting: None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{Account, AccountsError, Argon2Params, PolicySpread, StoredHash};
 /// How many costs the decoys imitate; what is rarer than these is not worth hiding among.
 const DECOYS_MAX: usize = 16;
 
-pub(super) struct Table {
+pub(crate) struct Table {
     accounts: Vec<Arc<Account>>,
     positions: HashMap<AccountKey, u32>,
     /// Hash of each address with the position of its owner, sorted. Sixteen bytes an address;
@@ -28,7 +28,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(listing: Listing) -> Result<Self, AccountsError> {
+    pub(crate) fn new(listing: Listing) -> Result<Self, AccountsError> {
         let Listing { accounts, positions, warnings, .. } = listing;
         let decoys = Decoys::like(&accounts)?;
         let accounts: Vec<Arc<Account>> = accounts.into_iter().map(Arc::new).collect();
@@ -45,15 +45,20 @@ impl Table {
         Ok(Self { accounts, positions, addresses, hasher, decoys, policies, warnings })
     }
 
-    pub(super) fn get(&self, key: &AccountKey) -> Option<&Arc<Account>> {
+    pub(crate) fn get(&self, key: &AccountKey) -> Option<&Arc<Account>> {
         self.accounts.get(*self.positions.get(key)? as usize)
     }
 
-    pub(super) fn position(&self, key: &AccountKey) -> Option<usize> {
+    pub(crate) fn position(&self, key: &AccountKey) -> Option<usize> {
         self.positions.get(key).map(|position| *position as usize)
     }
 
-    pub(super) fn owners<'a>(
+    /// The position behind the account of `key`; the first one if it is gone.
+    pub(crate) fn after(&self, key: &AccountKey) -> usize {
+        self.position(key).map_or(0, |position| position.saturating_add(1))
+    }
+
+    pub(crate) fn owners<'a>(
         &'a self,
         address: &'a Mailbox,
     ) -> impl Iterator<Item = &'a Arc<Account>> + 'a {
@@ -64,19 +69,19 @@ impl Table {
         accounts.filter(move |account| account.owns(address))
     }
 
-    pub(super) fn accounts(&self) -> &[Arc<Account>] {
+    pub(crate) fn accounts(&self) -> &[Arc<Account>] {
         &self.accounts
     }
 
-    pub(super) fn policies(&self) -> PolicySpread {
+    pub(crate) fn policies(&self) -> PolicySpread {
         self.policies
     }
 
-    pub(super) fn warnings(&self) -> &[String] {
+    pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    pub(super) fn decoy(&self, seed: u64) -> Arc<StoredHash> {
+    pub(crate) fn decoy(&self, seed: u64) -> Arc<StoredHash> {
         self.decoys.pick(seed)
     }
 }
@@ -96,8 +101,8 @@ impl Decoys {
     fn like(accounts: &[Account]) -> Result<Self, AccountsError> {
         let mut classes: HashMap<CostClass, (u64, &StoredHash)> = HashMap::new();
         for account in accounts {
-            let class = account.hash().cost_class()?;
-            classes.entry(class).or_insert((0, account.hash())).0 += 1;
+            let Some(hash) = account.hash() else { continue };
+            classes.entry(hash.cost_class()?).or_insert((0, hash)).0 += 1;
         }
         let mut classes: Vec<_> = classes.into_iter().collect();
         classes.sort_unstable_by_key(|(class, (count, _))| (u64::MAX - count, *class));

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use super::*;
 use crate::StoredHash;
-use crate::testing::{TableFile, account, cheap, directory, key, plain};
+use crate::testing::{AtOnce, TableFile, account, cheap, directory, key, plain};
 
 const TWO: &str = "ann:{PLAIN}x::::/home/ann::addresses=ann@example.net,team@example.net\n\
                    bob:{PLAIN}y::::/home/bob::addresses=team@example.net,bob@example.net\n";
@@ -22,15 +23,14 @@ fn keys(accounts: &[Arc<Account>]) -> Vec<&str> {
 fn accounts_are_found_by_login_and_by_every_address() {
     let directory = TableFile::new(TWO).load();
     assert_eq!(directory.len(), 2);
-    assert!(!directory.is_empty());
     let ann = directory.get(&directory.key("Ann").unwrap()).unwrap();
     assert_eq!(ann.maildir(), std::path::Path::new("/home/ann/Maildir"));
     assert!(directory.get(&key("ann@example.org")).is_none());
-    assert_eq!(keys(&directory.all()), ["ann@example.net", "bob@example.net"]);
-    assert_eq!(keys(&directory.owners(&mailbox("Ann@EXAMPLE.net"))), ["ann@example.net"]);
-    let team = directory.owners(&mailbox("team@example.net"));
-    assert_eq!(keys(&team), ["ann@example.net", "bob@example.net"]);
-    assert!(directory.owners(&mailbox("nobody@example.net")).is_empty());
+    assert_eq!(keys(&directory.everybody()), ["ann@example.net", "bob@example.net"]);
+    assert_eq!(keys(&directory.owning(&mailbox("Ann@EXAMPLE.net"))), ["ann@example.net"]);
+    let team = directory.owning(&mailbox("team@example.net"));
+    assert_eq!(keys(&team), ["bob@example.net", "ann@example.net"], "whose primary it is first");
+    assert!(directory.owning(&mailbox("nobody@example.net")).is_empty());
     assert_eq!(directory.default_domain().map(Domain::as_str), Some("example.net"));
 }
 
@@ -38,7 +38,7 @@ fn accounts_are_found_by_login_and_by_every_address() {
 fn mail_goes_to_whose_primary_address_it_is() {
     let directory = TableFile::new(TWO).load();
     let into = |address: &str| {
-        directory.local_mailbox(&mailbox(address)).map(|account| account.key().to_string())
+        directory.mailbox_of(&mailbox(address)).map(|account| account.key().to_string())
     };
     assert_eq!(into("team@example.net").as_deref(), Some("bob@example.net"));
     assert_eq!(into("ANN@example.net").as_deref(), Some("ann@example.net"));
@@ -48,11 +48,11 @@ fn mail_goes_to_whose_primary_address_it_is() {
                  dora:{PLAIN}x::::/d::addresses=info@xn--bcher-kva.example\n";
     let directory = TableFile::new(lists).load();
     for address in ["info@bücher.example", "info@xn--bcher-kva.example"] {
-        let owner = directory.local_mailbox(&mailbox(address)).unwrap();
+        let owner = directory.mailbox_of(&mailbox(address)).unwrap();
         assert_eq!(owner.key().as_str(), "dora@example.net", "{address}");
     }
     let disabled = self::directory(vec![account("off@example.net", plain("x"), true)]);
-    assert!(disabled.local_mailbox(&mailbox("off@example.net")).is_some(), "mail still comes");
+    assert!(disabled.mailbox_of(&mailbox("off@example.net")).is_some(), "mail still comes");
 }
 
 #[test]
@@ -60,38 +60,12 @@ fn a_table_that_is_wrong_is_refused_whole_and_the_old_one_stays() {
     let file = TableFile::new(TWO);
     let directory = file.load();
     file.replace("carl:{PLAIN}x::::/home/carl\nann:{MD5}abc::::/h\n");
-    let error = directory.reload().unwrap_err().to_string();
+    let error = directory.reread().unwrap_err();
     assert!(error.contains("passwd:2:5: unknown password scheme \"MD5\"; expected"), "{error}");
-    assert_eq!(keys(&directory.all()), ["ann@example.net", "bob@example.net"]);
+    assert_eq!(keys(&directory.everybody()), ["ann@example.net", "bob@example.net"]);
     file.replace("carl:{PLAIN}x::::/home/carl\n");
-    assert_eq!(directory.reload().unwrap(), Reload::Loaded { accounts: 1 });
-    assert_eq!(keys(&directory.all()), ["carl@example.net"]);
-}
-
-#[test]
-fn a_changed_file_is_noticed_and_a_refused_one_reported_once() {
-    let file = TableFile::new(TWO);
-    let directory = file.load();
-    let clone = directory.clone();
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Unchanged);
-    file.replace("carl:{PLAIN}x::::/home/carl\n");
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Loaded { accounts: 1 });
-    assert_eq!(clone.len(), 1, "clones share the table");
-    assert_eq!(clone.reload_if_changed().unwrap(), Reload::Unchanged);
-    file.replace("broken\n");
-    assert!(directory.reload_if_changed().is_err());
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Unchanged);
-    assert!(directory.reload().is_err(), "whoever asks is told again");
-    std::fs::remove_file(&file.config.passwd_file).unwrap();
-    assert!(matches!(directory.reload_if_changed(), Err(AccountsError::Read { .. })));
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Unchanged);
-    assert_eq!(directory.len(), 1);
-    file.replace(TWO);
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Loaded { accounts: 2 });
-    // An edit in place that keeps the size.
-    std::fs::write(&file.config.passwd_file, TWO.replace("ann", "ben")).unwrap();
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Loaded { accounts: 2 });
-    assert_eq!(keys(&directory.all())[0], "ben@example.net");
+    directory.reread().unwrap();
+    assert_eq!(keys(&directory.everybody()), ["carl@example.net"]);
 }
 
 #[tokio::test]
@@ -139,7 +113,7 @@ fn a_table_that_everybody_can_read_is_warned_of() {
     let directory = file.load();
     assert!(warned(&directory), "{:?}", directory.warnings());
     set(0o640);
-    assert_eq!(directory.reload_if_changed().unwrap(), Reload::Loaded { accounts: 2 });
+    directory.reread().unwrap();
     assert!(!warned(&directory), "{:?}", directory.warnings());
 }
 
@@ -187,7 +161,7 @@ fn readers_see_one_table_or_the_other_while_it_is_replaced() {
         for _ in 0..3 {
             scope.spawn(|| {
                 while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                    let all = directory.all();
+                    let all = first_page(&directory);
                     let whole = [vec!["a@example.net", "b@example.net"], vec!["c@example.net"]];
                     assert!(whole.contains(&keys(&all)), "{:?}", keys(&all));
                 }
@@ -200,25 +174,117 @@ fn readers_see_one_table_or_the_other_while_it_is_replaced() {
                 "a:{PLAIN}x::::/h\nb:{PLAIN}x::::/h\n"
             };
             file.replace(text);
-            directory.reload().unwrap();
+            directory.reread().unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }
 
-#[test]
-fn a_walk_through_the_table_outlives_its_replacement() {
-    let file = TableFile::new(
-        "a:{PLAIN}x::::/h\nb:{PLAIN}x::::/h::login_delay=60s\nc:{PLAIN}x::::/h::login_delay=10s\n",
-    );
-    let directory = file.load();
-    let at = |position: usize| directory.nth(position).map(|account| account.key().to_string());
-    assert_eq!(at(1).as_deref(), Some("b@example.net"));
-    assert_eq!((directory.position(&key("c@example.net")), at(3)), (Some(2), None));
+#[tokio::test]
+async fn a_walk_goes_through_all_sources_and_outlives_their_replacement() {
+    let first = TableFile::new("a:{PLAIN}x::::/h\nb:{PLAIN}x::::/h::login_delay=60s\n");
+    let second = TableFile::new("c:{PLAIN}x::::/h::login_delay=10s\n");
+    let sources = [&first, &second].map(|file| file.source() as Arc<dyn AccountSource>);
+    let directory = Directory::chain(sources.into(), None).unwrap();
     let delays = || directory.policies().login_delay.map(|d| (d.least.as_secs(), d.most.as_secs()));
     assert_eq!(delays(), Some((10, 60)));
-    file.replace("c:{PLAIN}x::::/h\n");
-    directory.reload().unwrap();
-    assert_eq!((at(1), directory.position(&key("c@example.net"))), (None, Some(0)));
-    assert_eq!((directory.position(&key("a@example.net")), delays()), (None, None));
+    let mut walk = directory.walk();
+    assert_eq!(keys(&walk.next_page().await.unwrap()), ["a@example.net", "b@example.net"]);
+    first.replace("d:{PLAIN}x::::/h\n");
+    directory.reload().await.unwrap();
+    assert_eq!(delays(), Some((10, 10)));
+    let mut seen = Vec::new();
+    loop {
+        let page = walk.next_page().await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        seen.extend(page);
+    }
+    assert_eq!(keys(&seen), ["d@example.net", "c@example.net"]);
+    let mut resumed = directory.walk();
+    resumed.resume_at(&key("c@example.net")).await.unwrap();
+    assert_eq!(keys(&resumed.next_page().await.unwrap()), ["c@example.net"]);
+    assert!(resumed.next_page().await.unwrap().is_empty());
+}
+
+/// Knows one account, or is down.
+struct Sometimes(Option<Arc<Account>>);
+
+impl AccountSource for Sometimes {
+    fn name(&self) -> &str {
+        "sometimes"
+    }
+
+    fn find<'a>(
+        &'a self,
+        key: &'a AccountKey,
+    ) -> crate::Answer<'a, Result<Option<Arc<Account>>, Unavailable>> {
+        let known = self.0.as_ref().ok_or_else(|| Unavailable {
+            source_name: "sometimes".to_owned(),
+            problem: "it is down".to_owned(),
+        });
+        let found = known.map(|account| Some(account).filter(|a| a.key() == key).cloned());
+        Box::pin(std::future::ready(found))
+    }
+
+    fn owners<'a>(
+        &'a self,
+        address: &'a Mailbox,
+    ) -> crate::Answer<'a, Result<Vec<Arc<Account>>, Unavailable>> {
+        Box::pin(async move {
+            let key = AccountKey::parse(&address.to_string(), None).unwrap();
+            Ok(self.find(&key).await?.into_iter().collect())
+        })
+    }
+
+    fn page<'a>(
+        &'a self,
+        _: Option<&'a AccountKey>,
+        _: usize,
+    ) -> crate::Answer<'a, Result<Option<Vec<Arc<Account>>>, Unavailable>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn policies(&self) -> PolicySpread {
+        PolicySpread::ANYTHING
+    }
+}
+
+#[tokio::test]
+async fn the_first_source_that_knows_decides_and_one_that_is_down_ends_the_question() {
+    let file = TableFile::new(TWO);
+    let other = account("ann@example.net", plain("other"), true);
+    let chain = |sources: Vec<Arc<dyn AccountSource>>| Directory::chain(sources, None).unwrap();
+    let up: Arc<dyn AccountSource> = Arc::new(Sometimes(Some(Arc::new(other))));
+    let down: Arc<dyn AccountSource> = Arc::new(Sometimes(None));
+    let ann = key("ann@example.net");
+
+    let directory = chain(vec![file.source(), Arc::clone(&up)]);
+    assert!(!directory.find(&ann).await.unwrap().unwrap().is_disabled());
+    let directory = chain(vec![up, file.source()]);
+    assert!(directory.find(&ann).await.unwrap().unwrap().is_disabled());
+    assert!(directory.find(&key("bob@example.net")).await.unwrap().is_some());
+    assert_eq!(directory.count(), None);
+
+    let directory = chain(vec![file.source(), Arc::clone(&down)]);
+    assert!(directory.find(&ann).await.unwrap().is_some(), "it is not even asked");
+    assert!(directory.find(&key("zoe@example.net")).await.is_err());
+    let directory = chain(vec![down, file.source()]);
+    assert!(directory.find(&ann).await.is_err(), "ann must not become somebody else");
+    assert!(directory.owners(&mailbox("ann@example.net")).await.is_err());
+    let mut walk = directory.walk();
+    assert_eq!(walk.next_page().await.unwrap().len(), 2);
+    assert_eq!(walk.unlisted(), ["sometimes"]);
+}
+
+/// What a reader sees of the table at one moment.
+fn first_page(directory: &Directory) -> Vec<Arc<Account>> {
+    let mut walk = directory.walk();
+    let page = std::pin::pin!(walk.next_page());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match page.poll(&mut context) {
+        std::task::Poll::Ready(page) => page.unwrap(),
+        std::task::Poll::Pending => panic!("a table in memory answers at once"),
+    }
 }

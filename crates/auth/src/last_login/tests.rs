@@ -10,6 +10,7 @@ fn login(name: &str, second: f64, client: &str) -> Login {
         client: from.client,
         channel: from.channel,
         at: moment(second),
+        acting: None,
     }
 }
 

@@ -84,6 +84,8 @@ struct Extra<'a> {
     maildir: Option<(&'a str, usize)>,
     home: Option<(&'a str, usize)>,
     disabled: bool,
+    must_change: bool,
+    cohort: Option<&'a str>,
     policy: AccountPolicy,
     passed_over: bool,
 }
@@ -118,7 +120,9 @@ pub(crate) fn parse_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Found>
     let maildir = parse_maildir(&fields, &extra, &key, rules)?;
     let account = Account::new(key, addresses, hash, maildir, locked || extra.disabled)
         .with_delegations(parse_send_as(&fields, &extra)?)
-        .with_policy(extra.policy);
+        .with_policy(extra.policy)
+        .with_cohort(extra.cohort.map(Into::into))
+        .with_must_change(extra.must_change);
     Ok(Some(Found { account, passed_over: extra.passed_over }))
 }
 
@@ -166,6 +170,18 @@ fn parse_extra<'a>(fields: &Fields<'a>) -> Result<Extra<'a>, LineProblem> {
                     fields.problem(here, "disabled: expected disabled=yes or disabled=no")
                 })?;
             }
+            "must_change" => {
+                extra.must_change = parse_switch(value).ok_or_else(|| {
+                    fields.problem(here, "must_change: expected must_change=yes or must_change=no")
+                })?;
+            }
+            "cohort" => {
+                let cohort = parse_cohort(value).map_err(|expected| {
+                    let shown: String = value.chars().take(32).collect();
+                    fields.problem(here, format!("cohort: {shown:?}; expected {expected}"))
+                })?;
+                extra.cohort = Some(cohort);
+            }
             _ if key.starts_with("userdb_") => extra.passed_over = true,
             _ if extra.policy.take(key, value).map_err(|e| fields.problem(here, e))? => {}
             _ => {
@@ -173,7 +189,7 @@ fn parse_extra<'a>(fields: &Fields<'a>) -> Result<Extra<'a>, LineProblem> {
                 let problem = format!(
                     "{shown:?} is not obeyed here; expected addresses=, send_as=, maildir=, \
                      disabled=, login_delay=, sessions=, expire_retrieved=, expire_arrived=, \
-                     quota= or limits="
+                     quota=, limits=, cohort= or must_change="
                 );
                 return Err(fields.problem(here, problem));
             }
@@ -188,6 +204,18 @@ fn parse_switch(value: &str) -> Option<bool> {
         "no" | "n" | "false" | "0" => Some(false),
         _ => None,
     }
+}
+
+/// Reads `cohort`: the name by which a rollout schedule selects accounts.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn parse_cohort(text: &str) -> Result<&str, &'static str> {
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !text.is_empty() && text.len() <= 64 && text.chars().all(named) {
+        return Ok(text);
+    }
+    Err("a name of 1 to 64 letters, digits, hyphens, dots and underscores")
 }
 
 /// The addresses it may send as: those stated, or the login itself if it is one.

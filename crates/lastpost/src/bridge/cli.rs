@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use auth::Directory;
 use clap::Subcommand;
 use jiff::Timestamp;
 use phaseout::{CohortOverview, Explanation, Filter, UsageReport};
@@ -12,6 +11,7 @@ use pop_before_smtp::BridgeConfig;
 
 use super::control::Revoke;
 use super::{file_of, usage_error};
+use crate::cli::accounts::Accounts;
 use crate::cli::output::table;
 use crate::cli::{CliError, CommonArgs, running};
 use crate::config::Config;
@@ -126,11 +126,9 @@ fn show(
         let cohorts = settings.schedule.overview(at);
         return common.output().show(&cohorts, |cohorts| describe_cohorts(cohorts));
     };
-    let directory = Directory::load(&config.accounts).map_err(CliError::failed)?;
-    let key = directory
-        .key(login)
-        .map_err(|error| CliError::Usage(format!("{login:?} is no login: {error}")))?;
-    let known = directory.get(&key).is_some();
+    let accounts = Accounts::open(config)?;
+    let key = accounts.key(login)?;
+    let known = accounts.find(&key)?.is_some();
     let explanation = settings.schedule.explain(&key, at);
     common.output().show(&explanation, |explanation| describe(explanation, known))
 }

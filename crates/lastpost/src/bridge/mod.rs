@@ -10,7 +10,7 @@ mod usage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auth::{Clock, Directory};
+use auth::Clock;
 use pop_before_smtp::remote::{GrantReceiver, RemotePublisher};
 use pop_before_smtp::{Bridge, BridgeConfig};
 
@@ -18,6 +18,7 @@ pub use cli::BridgeCommand;
 pub(crate) use cli::run;
 pub(crate) use demo::{demo_steps, write_demo_config};
 
+use crate::cli::accounts::Accounts;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::control::Reload;
@@ -104,7 +105,7 @@ fn usage_error(error: impl std::fmt::Display) -> CliError {
 /// If the file has a mistake or does not fit the accounts.
 pub(crate) fn check(
     config: &Config,
-    directory: &Directory,
+    accounts: &Accounts,
     authorities: &mut Vec<&'static str>,
     warnings: &mut Vec<String>,
 ) -> Result<(), CliError> {
@@ -113,12 +114,12 @@ pub(crate) fn check(
         return Ok(());
     }
     authorities.push(pop_before_smtp::NAME);
-    let settings = BridgeConfig::load(&file, directory.default_domain()).map_err(usage_error)?;
+    let settings = BridgeConfig::load(&file, accounts.directory().default_domain()).map_err(usage_error)?;
     if !settings.enabled {
         warnings.push(format!("{}: the bridge is switched off", file.display()));
         return Ok(());
     }
-    let accounts = directory.all();
+    let accounts = accounts.all()?;
     let report = settings.schedule.check(accounts.iter().map(|account| account.key()));
     let findings = report.findings.iter().map(ToString::to_string);
     if report.has_errors() {

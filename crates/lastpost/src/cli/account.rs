@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use address::{AccountKey, Mailbox};
 use auth::{
-    AccountPolicy, Delegation, Directory, NewAccount, PasswdEditor, Quota, RetentionDays,
+    AccountPolicy, Delegation, NewAccount, PasswdEditor, Quota, RetentionDays,
     StoredHash, parse_login_delay, parse_sessions,
 };
 use clap::{Args, Subcommand};
@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::output::table;
 use super::{CliError, CommonArgs};
+use crate::cli::accounts::Accounts;
 use crate::config::Config;
 
 /// A password from a pipe is never longer.
@@ -179,16 +180,15 @@ fn set_disabled(config: &Config, login: &str, disabled: bool) -> Result<(), CliE
 }
 
 fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
-    let directory = Directory::load(&config.accounts).map_err(CliError::failed)?;
-    let accounts: Vec<ListedAccount> = directory
-        .all()
+    let accounts: Vec<ListedAccount> = Accounts::open(config)?
+        .all()?
         .iter()
         .map(|account| ListedAccount {
             login: account.key().to_string(),
             addresses: account.addresses().iter().map(ToString::to_string).collect(),
             send_as: account.delegations().iter().map(ToString::to_string).collect(),
             maildir: account.maildir().to_owned(),
-            scheme: account.hash().scheme().to_string(),
+            scheme: account.hash().map_or("at source", |hash| hash.scheme().as_str()).to_owned(),
             disabled: account.is_disabled(),
             policy: account.policy().words(),
         })

@@ -2,50 +2,52 @@
 
 use std::net::SocketAddr;
 
-use auth::Directory;
 use serde::Serialize;
 
 use super::{CliError, CommonArgs};
+use crate::cli::accounts::Accounts;
 use crate::config::{Config, warn_of_retired_files};
 use crate::service::check_authorities;
 
 #[derive(Serialize)]
 struct Checked {
     file: String,
-    accounts: usize,
+    accounts: Option<usize>,
     warnings: Vec<String>,
 }
 
 pub(crate) fn run(common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
-    let directory = Directory::load(&config.accounts)
-        .map_err(|error| config.mistake("accounts.passwd_file", error.to_string()))?;
+    let accounts = Accounts::open(&config)?;
     #[allow(unused_mut, reason = "the bridge adds its own")]
-    let mut warnings = warnings(&config, &directory)?;
+    let mut warnings = warnings(&config, &accounts)?;
     #[allow(unused_mut, reason = "the bridge adds its own")]
     let mut authorities = vec![auth::SmtpAuth::NAME];
     #[cfg(feature = "pop-before-smtp")] // retire
-    crate::bridge::check(&config, &directory, &mut authorities, &mut warnings)?; // retire
+    crate::bridge::check(&config, &accounts, &mut authorities, &mut warnings)?; // retire
     check_authorities(&config, &authorities)?;
     let checked =
-        Checked { file: config.file.display().to_string(), accounts: directory.len(), warnings };
+        Checked { file: config.file.display().to_string(), accounts: accounts.directory().count(), warnings };
     common.output().show(&checked, |checked| {
         let mut text: String =
             checked.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-        text += &format!("{}: fine, {} accounts", checked.file, checked.accounts);
+        text += &format!("{}: fine", checked.file);
+        if let Some(accounts) = checked.accounts {
+            text += &format!(", {accounts} accounts");
+        }
         text
     })
 }
 
-fn warnings(config: &Config, directory: &Directory) -> Result<Vec<String>, CliError> {
+fn warnings(config: &Config, accounts: &Accounts) -> Result<Vec<String>, CliError> {
     if let Some(tls) = &config.tls {
         netio::Tls::load(tls).map_err(|error| config.mistake("tls", error.to_string()))?;
     }
-    let mut warnings = directory.warnings();
+    let mut warnings = accounts.directory().warnings();
     warnings.extend(config.submission.warnings());
     warnings.extend(config.signer()?.warnings());
     config.header_options()?;
-    warnings.extend(crate::service::limits_warnings(config, directory));
+    warnings.extend(crate::service::limits_warnings(config, &accounts.all()?));
     warnings.extend(warn_of_retired_files(&config.file));
     warnings.extend(config.relay_settings()?.warnings());
     if let Some(limits) = &config.limits {

@@ -1,12 +1,13 @@
 //! `lastpost maildrop expire`: removes what was kept long enough, or shows what would go.
 
-use auth::{Account, Clock, Directory, SystemClock};
+use auth::{Account, Clock, SystemClock};
 use clap::Args;
 use maildrop::{ExpireReport, OpenError, Retention, expire, would_expire};
 use serde::Serialize;
 
 use super::output::table;
 use super::{CliError, CommonArgs};
+use crate::cli::accounts::Accounts;
 use crate::config::Config;
 
 /// Whose mail, and whether in earnest.
@@ -59,18 +60,14 @@ pub(crate) fn run(args: &ExpireArgs, common: &CommonArgs) -> Result<(), CliError
 }
 
 fn go_through(args: &ExpireArgs, config: &Config, now: i64) -> Result<Shown, CliError> {
-    let directory = Directory::load(&config.accounts).map_err(CliError::failed)?;
+    let accounts = Accounts::open(config)?;
     let mut shown = Shown { dry_run: args.dry_run, ..Shown::default() };
     if let Some(login) = &args.login {
-        let account = directory.key(login).ok().and_then(|key| directory.get(&key));
-        let account =
-            account.ok_or_else(|| CliError::Failed(format!("there is no account {login}")))?;
+        let account = accounts.account(login)?;
         shown.take(look(config, &account, now, args.dry_run), true);
         return Ok(shown);
     }
-    let mut position = 0;
-    while let Some(account) = directory.nth(position) {
-        position += 1;
+    for account in accounts.all()? {
         if !account.is_disabled() {
             shown.take(look(config, &account, now, args.dry_run), false);
         }

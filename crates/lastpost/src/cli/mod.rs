@@ -1,6 +1,7 @@
 //! The command line: what can be said, and who does it.
 
 mod account;
+pub(crate) mod accounts;
 mod check;
 mod dkim;
 mod expire;

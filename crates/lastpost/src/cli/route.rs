@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use address::{AccountKey, Domain, Mailbox, ReversePath};
-use auth::Directory;
 use clap::Args;
 use relay::config::{MX, NEXT_HOP};
 use relay::route::{Course, Question, Stop};
@@ -15,6 +14,7 @@ use serde::Serialize;
 
 use super::running::{client, decode};
 use super::{CliError, CommonArgs};
+use crate::cli::accounts::Accounts;
 use crate::config::Config;
 use exchangers::Exchangers;
 
@@ -61,12 +61,11 @@ struct ShownHop {
 pub(crate) fn run(args: &RouteArgs, common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
     let settings = config.relay_settings()?;
-    let directory = Directory::load(&config.accounts)
-        .map_err(|error| config.mistake("accounts.passwd_file", error.to_string()))?;
+    let accounts = Accounts::open(&config)?;
     let sender = sender(args.sender.as_deref())?;
-    let account = args.account.as_deref().map(|name| account(&directory, name)).transpose()?;
-    let local = LocalAccounts::new(directory, &settings.local_domains);
-    let map = Map { settings: &settings, local: &local, known: known(&config) };
+    let account = args.account.as_deref().map(|name| account(&accounts, name)).transpose()?;
+    let local = LocalAccounts::new(accounts.directory().clone(), &settings.local_domains);
+    let map = Map { settings: &settings, local: &local, accounts: &accounts, known: known(&config) };
     let mut shown = args
         .addresses
         .iter()
@@ -98,8 +97,8 @@ fn sender(text: Option<&str>) -> Result<ReversePath, CliError> {
         .map_err(|error| CliError::Usage(format!("--sender {text}: {error}")))
 }
 
-fn account(directory: &Directory, name: &str) -> Result<AccountKey, CliError> {
-    directory.key(name).map_err(|error| CliError::Usage(format!("--account {name}: {error}")))
+fn account(accounts: &Accounts, name: &str) -> Result<AccountKey, CliError> {
+    accounts.directory().key(name).map_err(|error| CliError::Usage(format!("--account {name}: {error}")))
 }
 
 /// What the running daemon says of its destinations; without one, nothing.
@@ -111,6 +110,7 @@ fn known(config: &Config) -> Vec<HopStatus> {
 struct Map<'a> {
     settings: &'a Settings,
     local: &'a LocalAccounts,
+    accounts: &'a Accounts,
     known: Vec<HopStatus>,
 }
 
@@ -130,9 +130,13 @@ impl Map<'_> {
             detail,
             hops: Vec::new(),
         };
-        let maildir = match self.local.destination(&recipient) {
+        let maildir = match self.accounts.wait(self.local.destination(&recipient)) {
             Destination::Maildir(place) => Some(place.maildir.display().to_string()),
             Destination::Elsewhere => None,
+            Destination::Undecided => {
+                let message = format!("{recipient}: the accounts cannot be looked up");
+                return Err(CliError::Failed(message));
+            }
             Destination::Unknown => {
                 let by = Some("relay.local_domains".to_owned());
                 return Ok(shown("unknown", by, None));

@@ -1,6 +1,6 @@
 //! `lastpost trace`: from the token in a Received field back to the customer.
 
-use auth::Directory;
+use crate::cli::accounts::Accounts;
 use clap::Args;
 use serde::Serialize;
 use submissiond::ClientShown;
@@ -29,9 +29,7 @@ pub(crate) fn run(args: &TraceArgs, common: &CommonArgs) -> Result<(), CliError>
         return Err(config.mistake("submission.header.client", message).into());
     }
     let options = config.header_options()?;
-    let directory = Directory::load(&config.accounts)
-        .map_err(|error| config.mistake("accounts.passwd_file", error.to_string()))?;
-    let accounts = directory.all();
+    let accounts = Accounts::open(&config)?.all()?;
     let keys = accounts.iter().map(|account| account.key());
     let found = options.find_client(&args.id, &args.token, keys);
     let Some((account, client)) = found else {

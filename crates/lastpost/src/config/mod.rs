@@ -1,6 +1,7 @@
 //! `lastpost.toml`: each room's section is defined and checked by the room itself; this
 //! module only puts them together.
 
+mod accounts;
 mod diagnose;
 mod resolve;
 mod retired;
@@ -24,6 +25,8 @@ pub struct Config {
     pub hostname: String,
     /// Where the daemons keep what is not mail: control token, last logins.
     pub data_directory: PathBuf,
+    /// Whether a crash may leave a core file, in which passwords and mail can be read.
+    pub core_dumps: bool,
     /// Certificate and key.
     pub tls: Option<netio::TlsConfig>,
     /// Where the accounts come from.
@@ -91,6 +94,8 @@ pub enum LogFormat {
 struct Raw {
     hostname: String,
     data_directory: PathBuf,
+    #[serde(default)]
+    core_dumps: bool,
     tls: Option<netio::TlsConfig>,
     accounts: auth::AccountsConfig,
     #[serde(default)]

@@ -13,6 +13,7 @@ impl Raw {
             source,
             hostname: self.hostname,
             data_directory: base.join(self.data_directory),
+            core_dumps: self.core_dumps,
             tls: self.tls.map(|tls| tls_relative_to(tls, base)),
             accounts: self.accounts.relative_to(base),
             auth: self.auth,
@@ -28,6 +29,7 @@ impl Raw {
         };
         config.submission.header = config.submission.header.relative_to(base);
         config.spool.directory = base.join(&config.spool.directory);
+        config.auth.master = config.auth.master.relative_to(base);
         make_relative(&mut config.control.token_file, base);
         let policies = config.data_directory.join("mta-sts");
         config.relay.mx.policy_cache.get_or_insert(policies);
@@ -48,6 +50,7 @@ fn make_relative(path: &mut Option<PathBuf>, base: &Path) {
 fn tls_relative_to(mut tls: netio::TlsConfig, base: &Path) -> netio::TlsConfig {
     tls.certificate = base.join(&tls.certificate);
     tls.key = base.join(&tls.key);
+    make_relative(&mut tls.client_ca, base);
     for named in &mut tls.named {
         named.certificate = base.join(&named.certificate);
         named.key = base.join(&named.key);

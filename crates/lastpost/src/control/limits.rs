@@ -1,5 +1,6 @@
 //! Limits on senders over the control side.
 
+use auth::{Account, Moment};
 use std::sync::Arc;
 
 use address::AccountKey;
@@ -70,8 +71,28 @@ impl Means {
         })
     }
 
-    fn profile(&self, account: &AccountKey) -> Option<Box<str>> {
-        self.directory.get(account).and_then(|account| account.policy().limits.clone())
+    async fn find(&self, account: &AccountKey) -> Result<Option<Arc<Account>>, Box<Response>> {
+        self.directory.find(account).await.map_err(|problem| {
+            Box::new((StatusCode::SERVICE_UNAVAILABLE, problem.to_string()).into_response())
+        })
+    }
+
+    /// Of each account its profile is looked up: where that may block.
+    async fn top(&self, limits: Limits, top: usize, at: Moment) -> Answered {
+        let directory = self.directory.clone();
+        let profile = move |account: &AccountKey| {
+            let account = directory.blocking().find(account).ok().flatten()?;
+            account.policy().limits.clone()
+        };
+        let looking = tokio::task::spawn_blocking(move || limits.top(top, &profile, at));
+        looking.await.map(|top| Json(top).into_response()).map_err(|broken| {
+            Box::new((StatusCode::INTERNAL_SERVER_ERROR, broken.to_string()).into_response())
+        })
+    }
+
+    async fn profile(&self, account: &AccountKey) -> Result<Option<Box<str>>, Box<Response>> {
+        let account = self.find(account).await?;
+        Ok(account.and_then(|account| account.policy().limits.clone()))
     }
 }
 
@@ -83,18 +104,18 @@ fn answer(answered: Answered) -> Response {
 }
 
 async fn show(State(means): State<Means>, Query(query): Query<LimitsQuery>) -> Response {
-    let shown = || -> Answered {
+    let shown = async {
         let limits = means.limits()?;
         let at = means.clock.now();
         let Some(account) = &query.account else {
             let top = query.top.unwrap_or(20).min(TOP_MAX);
-            return Ok(Json(limits.top(top, &|account| means.profile(account), at)).into_response());
+            return means.top(limits.clone(), top, at).await;
         };
         let account = means.account(account)?;
-        let profile = means.profile(&account);
+        let profile = means.profile(&account).await?;
         Ok(Json(vec![limits.figures(&account, profile.as_deref(), at)]).into_response())
     };
-    answer(shown())
+    answer(shown.await)
 }
 
 async fn suspended(State(means): State<Means>) -> Response {
@@ -104,7 +125,7 @@ async fn suspended(State(means): State<Means>) -> Response {
 async fn suspend(State(means): State<Means>, Json(order): Json<LimitsOrder>) -> Response {
     let done = async {
         let (limits, account) = (means.limits()?, means.account(&order.account)?);
-        if means.directory.get(&account).is_none() {
+        if means.find(&account).await?.is_none() {
             let message = format!("there is no account {account}");
             return Err(Box::new((StatusCode::NOT_FOUND, message).into_response()));
         }

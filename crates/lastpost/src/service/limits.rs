@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use address::AccountKey;
-use auth::{Directory, Moment};
+use auth::{Account, Moment};
 use limits::Limits;
 use relay::FailureObserver;
 
@@ -28,11 +28,10 @@ pub(super) fn failure_observer(limits: &Limits) -> Arc<dyn FailureObserver> {
 }
 
 /// What of `[limits]` is allowed but names nothing that exists.
-pub(crate) fn warnings(config: &Config, directory: &Directory) -> Vec<String> {
+pub(crate) fn warnings(config: &Config, accounts: &[Arc<Account>]) -> Vec<String> {
     let Some(section) = &config.limits else { return Vec::new() };
     let listeners: Vec<_> =
         config.submission.listen.iter().map(|listen| listen.name.as_str()).collect();
-    let accounts = directory.all();
     let profiles: BTreeSet<_> =
         accounts.iter().filter_map(|account| account.policy().limits.as_deref()).collect();
     section.warnings(&listeners, &profiles.into_iter().collect::<Vec<_>>())
@@ -49,7 +48,12 @@ impl Building {
             section.map(open).transpose().map_err(CliError::failed)
         });
         let limits = opened.await?;
-        for warning in warnings(&self.config, &self.directory) {
+        // Of a database, only `lastpost check` looks at every account.
+        let accounts = match self.directory.count() {
+            Some(_) => self.directory.all().await.map_err(CliError::failed)?,
+            None => Vec::new(),
+        };
+        for warning in warnings(&self.config, &accounts) {
             tracing::warn!(target: "lastpost::config", "{warning}");
         }
         let routes =

@@ -197,8 +197,7 @@ async fn blocking<T: Send + 'static>(
 
 impl Building {
     fn new(config: Config, clock: Arc<dyn Clock>, drain: Drain) -> Result<Self, CliError> {
-        let directory = Directory::load(&config.accounts)
-            .map_err(|error| config.mistake("accounts.passwd_file", error.to_string()))?;
+        let directory = config.directory()?;
         for warning in directory.warnings() {
             tracing::warn!(target: "lastpost::accounts", "{warning}");
         }

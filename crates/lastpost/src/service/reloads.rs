@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth::Directory;
 use dkim::Signer;
 use netio::Tls;
+use tokio::runtime::Handle;
 
 use super::Building;
 use crate::cli::CliError;
@@ -19,7 +20,8 @@ impl Reload for ReloadAccounts {
     }
 
     fn reload(&self) -> Result<(), String> {
-        self.0.reload().map(|_| ()).map_err(|error| error.to_string())
+        // On the blocking pool, where a reload runs.
+        Handle::try_current().map_err(|error| error.to_string())?.block_on(self.0.reload())
     }
 }
 

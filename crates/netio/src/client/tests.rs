@@ -18,7 +18,7 @@ fn server() -> Server {
     let (certificate, key) = (directory.path().join("c.pem"), directory.path().join("k.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let config = TlsConfig { certificate, key, named: Vec::new() };
+    let config = TlsConfig { certificate, key, client_ca: None, named: Vec::new() };
     let tls = Tls::load(&config).unwrap().with_alpn(&[b"pop3"]).unwrap();
     Server { directory, tls }
 }

@@ -186,7 +186,12 @@ pub(crate) fn make_pair(directory: &Path, file: &str, names: &[&str]) -> Pair {
 
 impl Pair {
     pub(crate) fn config(&self) -> TlsConfig {
-        TlsConfig { certificate: self.certificate.clone(), key: self.key.clone(), named: vec![] }
+        TlsConfig {
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+            client_ca: None,
+            named: vec![],
+        }
     }
 }
 

@@ -227,9 +227,16 @@ impl Shared {
             tracing::warn!(account = %remote.account, ?age, "a login came too late for a grant");
             return;
         }
-        let Some(account) = self.directory.get(&remote.account) else {
-            tracing::warn!(account = %remote.account, "a login of an account unknown here");
-            return;
+        let account = match self.directory.find(&remote.account).await {
+            Ok(Some(account)) => account,
+            Ok(None) => {
+                tracing::warn!(account = %remote.account, "a login of an account unknown here");
+                return;
+            }
+            Err(problem) => {
+                tracing::warn!(account = %remote.account, %problem, "a login gives no grant");
+                return;
+            }
         };
         let mono = now.mono.saturating_sub(Duration::try_from(age).unwrap_or_default());
         let login = Login {
@@ -237,6 +244,8 @@ impl Shared {
             client: remote.client,
             channel: remote.channel,
             at: Moment { wall: remote.at, mono },
+            // The publisher tells of customers alone.
+            acting: None,
         };
         self.observer.on_login(&login).await;
     }

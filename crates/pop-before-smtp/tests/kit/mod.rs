@@ -113,10 +113,14 @@ impl Provider {
 
     pub(crate) fn login(&self, name: &str, client: &str) -> Login {
         Login {
-            account: self.directory.get(&AccountKey::parse(name, None).unwrap()).unwrap(),
+            account: {
+                let key = AccountKey::parse(name, None).unwrap();
+                self.directory.blocking().find(&key).unwrap().unwrap()
+            },
             client: client.parse().unwrap(),
             channel: Channel { service: Service::Pop3, tls: true, genuine_address: true },
             at: self.clock.now(),
+            acting: None,
         }
     }
 

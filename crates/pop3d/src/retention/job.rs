@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::{Account, Moment};
+use auth::{Account, Moment, Unavailable};
 use maildrop::{ExpireReport, OpenError, PurgeReport, TMP_KEPT, expire, purge_tmp};
 use netio::Drain;
 
@@ -144,30 +144,52 @@ impl Job {
         tally: &mut Tally,
     ) -> Result<(), Stopping> {
         let directory = self.shared.authenticator.directory();
+        let mut walk = directory.walk();
         let resume = memory.resume.as_deref().and_then(|login| directory.key(login).ok());
-        let mut position = resume.and_then(|key| directory.position(&key)).unwrap_or(0);
+        if let Some(key) = resume {
+            while let Err(problem) = walk.resume_at(&key).await {
+                self.wait_for_accounts(&problem).await?;
+            }
+        }
         let mut again = Vec::new();
-        while let Some(account) = directory.nth(position) {
-            if position.is_multiple_of(NOTE_EVERY) {
+        let mut seen = 0_usize;
+        loop {
+            let page = match walk.next_page().await {
+                Ok(page) if page.is_empty() => break,
+                Ok(page) => page,
+                Err(problem) => {
+                    self.wait_for_accounts(&problem).await?;
+                    continue;
+                }
+            };
+            for account in page {
+                if seen.is_multiple_of(NOTE_EVERY) {
+                    memory.resume = Some(account.key().to_string());
+                    self.note(memory).await;
+                }
+                seen = seen.saturating_add(1);
+                if self.is_passed_over(&account) {
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                // Noted before the pause, so that a stop in it has this account's turn again.
                 memory.resume = Some(account.key().to_string());
-                self.note(memory).await;
-            }
-            position += 1;
-            if self.is_passed_over(&account) {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            // Noted before the pause, so that a stop in it has this account's turn come again.
-            memory.resume = Some(account.key().to_string());
-            self.pause(self.pace()).await?;
-            tally.accounts += 1;
-            match self.one(&account, now, tally).await? {
-                Outcome::Done => {}
-                Outcome::InUse if again.len() < AGAIN_MAX => again.push(account),
-                Outcome::InUse => self.count_in_use(tally),
+                self.pause(self.pace()).await?;
+                tally.accounts += 1;
+                match self.one(&account, now, tally).await? {
+                    Outcome::Done => {}
+                    Outcome::InUse if again.len() < AGAIN_MAX => again.push(account),
+                    Outcome::InUse => self.count_in_use(tally),
+                }
             }
         }
         self.once_more(again, now, tally).await
+    }
+
+    /// A source of accounts is down: the run goes on when it is back.
+    async fn wait_for_accounts(&self, problem: &Unavailable) -> Result<(), Stopping> {
+        tracing::warn!(target: "lastpost::pop3", %problem, "the retention run waits for accounts");
+        self.pause(LOOK).await
     }
 
     /// Those that were in use have another chance.
@@ -181,7 +203,13 @@ impl Job {
         for account in accounts {
             self.pause(self.pace()).await?;
             // As it is now: it may keep its mail for ever since.
-            let Some(account) = directory.get(account.key()) else { continue };
+            let account = loop {
+                match directory.find(account.key()).await {
+                    Ok(account) => break account,
+                    Err(problem) => self.wait_for_accounts(&problem).await?,
+                }
+            };
+            let Some(account) = account else { continue };
             if self.is_passed_over(&account) {
                 continue;
             }

@@ -41,6 +41,8 @@ impl Visit {
             }
             Err(Denied::Invalid) => Err(LoginRefusal::Credentials),
             Err(Denied::Busy) => Err(LoginRefusal::Busy),
+            Err(Denied::Unavailable) => Err(LoginRefusal::Unavailable),
+            Err(Denied::MustChange { .. }) => Err(LoginRefusal::Credentials),
         };
         let session = match outcome {
             Ok((held, facts)) => pending.accept(held, facts, &mut out),

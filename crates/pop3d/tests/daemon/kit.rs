@@ -123,6 +123,7 @@ fn certificate(directory: &Path) -> (Tls, CertificateDer<'static>) {
     let config = TlsConfig {
         certificate: directory.join("certificate.pem"),
         key: directory.join("key.pem"),
+        client_ca: None,
         named: Vec::new(),
     };
     std::fs::write(&config.certificate, made.cert.pem()).unwrap();

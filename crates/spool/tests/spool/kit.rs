@@ -62,7 +62,7 @@ pub(crate) fn account() -> Arc<Account> {
 pub(crate) async fn permit() -> Permit {
     let at = clock().now();
     let channel = Channel { service: Service::Submission, tls: true, genuine_address: true };
-    let login = Login { account: account(), client: CLIENT, channel, at };
+    let login = Login { account: account(), client: CLIENT, channel, at, acting: None };
     let sender = ReversePath::Mailbox(mailbox("alice@example.org"));
     let attempt = Attempt {
         client: CLIENT,

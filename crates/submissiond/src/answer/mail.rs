@@ -67,8 +67,16 @@ async fn begin(
     };
     // Mail from elsewhere: the chain is asked when a recipient is not ours, if ever, so such
     // mail never shows up as an attempt to send.
-    let from_elsewhere = !mail.authenticated && !house.is_local_sender(&mail.sender);
-    if listening.receives_local_mail && from_elsewhere {
+    let from_elsewhere = listening.receives_local_mail
+        && !mail.authenticated
+        && match house.is_local_sender(&mail.sender).await {
+            Ok(is_local) => !is_local,
+            Err(problem) => {
+                tracing::warn!(target: "lastpost::submission", %problem, "sender not decided");
+                return refuse(visitor, &mail, super::recipient::UNDECIDED);
+            }
+        };
+    if from_elsewhere {
         let right = Right::Inbound(Inbound::default());
         return Ok(Envelope { mail, right, hold: None });
     }

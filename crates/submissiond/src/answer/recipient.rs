@@ -19,6 +19,10 @@ const NO_SUCH_MAILBOX: Refused = Refused {
     reason: "no-such-mailbox",
 };
 const UNQUALIFIED: Refused = Refused { reply: Reply::UNQUALIFIED, reason: "unqualified-recipient" };
+pub(super) const UNDECIDED: Refused = Refused {
+    reply: Reply::fixed(451, "4.3.0", "Accounts cannot be looked up at the moment: try again"),
+    reason: "accounts-unavailable",
+};
 const SEPARATELY: Refused = Refused {
     reply: Reply::fixed(
         452,
@@ -56,7 +60,7 @@ async fn add_recipient(
     request: RecipientRequest,
 ) -> Result<(), Refused> {
     let RecipientRequest { path, notify, original } = request;
-    let place = listening.house.place(path);
+    let place = listening.house.place(path).await;
     let Envelope { mail, right, hold } = envelope;
     let account = match &*right {
         Right::Permitted(permitted) => Some(Arc::clone(permitted.hold.permit().account())),
@@ -69,6 +73,7 @@ async fn add_recipient(
             return Err(NO_SUCH_MAILBOX);
         }
         Place::Unqualified => return Err(UNQUALIFIED),
+        Place::Undecided => return Err(UNDECIDED),
         Place::Local(mailbox, _) | Place::Elsewhere(mailbox) => mailbox,
     };
     if let Right::Permitted(permitted) = &*right
@@ -107,6 +112,7 @@ async fn add(
     match (&mut *right, place) {
         (_, Place::Nowhere) => return Err(NO_SUCH_MAILBOX),
         (_, Place::Unqualified) => return Err(UNQUALIFIED),
+        (_, Place::Undecided) => return Err(UNDECIDED),
         (Right::Permitted(permitted), Place::Local(mailbox, _) | Place::Elsewhere(mailbox)) => {
             permitted.add(report.of(mailbox));
         }

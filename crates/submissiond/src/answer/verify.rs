@@ -42,7 +42,8 @@ pub(crate) async fn verify(
             }
         },
         Err(Denied::Invalid) => Reply::BAD_CREDENTIALS,
-        Err(Denied::Busy) => Reply::AUTH_UNAVAILABLE,
+        Err(Denied::Busy | Denied::Unavailable) => Reply::AUTH_UNAVAILABLE,
+        Err(Denied::MustChange { .. }) => Reply::BAD_CREDENTIALS,
     };
     house.counters.logins_denied.add(1);
     pending.refuse(&denied, output);

@@ -25,7 +25,7 @@ pub(super) fn doubt(connection: &mut Connection) {
 ///
 /// # Errors
 /// Why the session must be closed; the client was told.
-pub(super) fn believe(
+pub(super) async fn believe(
     listening: &Listening,
     connection: &mut Connection,
     visitor: &mut Visitor,
@@ -71,7 +71,7 @@ pub(super) fn believe(
     let parameters = listening.parameters_for(address, genuine, true);
     match facts.login.known().filter(|_| listening.xclient_login) {
         None => pending.accept(parameters, output),
-        Some(name) => match vouched(listening, visitor, name) {
+        Some(name) => match vouched(listening, visitor, name).await {
             Ok(login) => {
                 log::authenticated(listening, visitor, &login);
                 pending.accept_login(parameters, login, output);
@@ -86,16 +86,22 @@ pub(super) fn believe(
 }
 
 /// The login that the proxy vouches for.
-fn vouched(listening: &Listening, visitor: &mut Visitor, name: &str) -> Result<Login, Reply> {
+async fn vouched(listening: &Listening, visitor: &mut Visitor, name: &str) -> Result<Login, Reply> {
     let house = &listening.house;
     let directory = house.authenticator.directory();
-    let account = directory.key(name).ok().and_then(|key| directory.get(&key));
+    let account = match directory.key(name) {
+        Ok(key) => directory.find(&key).await.map_err(|problem| {
+            tracing::warn!(target: "lastpost::submission", %problem, "a proxy's login not decided");
+            Reply::AUTH_UNAVAILABLE
+        })?,
+        Err(_) => None,
+    };
     let Some(account) = account.filter(|account| !account.is_disabled()) else {
         return Err(Reply::BAD_CREDENTIALS);
     };
     let Client { address, genuine_address, tls, .. } = visitor.client;
     let channel = Channel { service: Service::Submission, tls: tls.is_some(), genuine_address };
-    let login = Login { account, client: address, channel, at: house.clock.now() };
+    let login = Login { account, client: address, channel, at: house.clock.now(), acting: None };
     match listening.checks.login(listening, &login) {
         Ok(()) => Ok(login),
         Err(refused) => {

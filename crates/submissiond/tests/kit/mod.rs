@@ -250,7 +250,7 @@ fn self_signed(directory: &TempDir) -> (Option<Tls>, Vec<u8>) {
     let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let config = TlsConfig { certificate, key, named: Vec::new() };
+    let config = TlsConfig { certificate, key, client_ca: None, named: Vec::new() };
     (Some(Tls::load(&config).unwrap()), made.cert.der().to_vec())
 }
 

@@ -24,6 +24,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("mx", &["address", "netio"]),
     ("limits", &["address", "auth"]),
     ("filter", &["address", "netio"]),
+    ("https", &["netio"]),
+    ("accounts", &["address", "sasl", "auth", "netio", "https"]),
+    ("oauth", &["address", "sasl", "auth", "netio", "https"]),
+    ("auth-share", &["address", "sasl", "auth"]),
     // Layer 3: daemons, and the bridge.
     ("pop3d", &["address", "textproto", "sasl", "pop3-proto", "auth", "maildrop", "netio"]),
     ("submissiond", &["address", "envelope", "textproto", "sasl", "smtp-proto", "auth", "spool"]),
@@ -38,6 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lastpost", &["address", "textproto", "sasl", "pop3-proto", "smtp-proto"]),
     ("lastpost", &["auth", "maildrop", "spool", "phaseout", "netio"]),
     ("lastpost", &["envelope", "pop3d", "submissiond", "relay", "dkim", "limits", "filter", "mx"]),
+    ("lastpost", &["accounts", "https", "oauth", "auth-share"]),
     ("lastpost", &["pop-before-smtp"]), // retire
     // Development.
     ("xtask", &[]),
@@ -45,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lastpost-tests", &["auth", "maildrop", "spool", "phaseout", "netio"]),
     ("lastpost-tests", &["pop3d", "submissiond", "relay", "lastpost", "xtask"]),
     ("lastpost-tests", &["envelope", "dkim", "limits", "filter", "mx"]),
+    ("lastpost-tests", &["accounts", "https", "oauth", "auth-share"]),
     ("lastpost-tests", &["pop-before-smtp"]), // retire
 ];
 
@@ -56,6 +62,17 @@ const OPTIONAL: &[(&str, &str)] = &[
 /// The packages that have no input or output, and the only libraries they may use.
 const PURE: &[&str] = &["address", "envelope", "textproto", "sasl", "pop3-proto", "smtp-proto"];
 const PURE_LIBRARIES: &[&str] = &["memchr", "base64", "zeroize"];
+/// What the mechanisms of `sasl` compute with, and `address` compares names by: pure as well.
+const PURE_EXTRAS: &[(&str, &[&str])] = &[
+    ("hmac", &["sasl"]),
+    ("sha1", &["sasl"]),
+    ("sha2", &["sasl"]),
+    ("md-5", &["sasl"]),
+    ("pbkdf2", &["sasl"]),
+    ("subtle", &["sasl"]),
+    ("stringprep", &["sasl"]),
+    ("unicode-normalization", &["address"]),
+];
 
 /// Libraries that belong to certain rooms: whoever needs them elsewhere is in the wrong room.
 /// Tests and development tools are free.
@@ -63,18 +80,22 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // `auth` has bounded waiting, `spool` a flush to await, the bridge a socket of its own.
     ("tokio", &["auth", "spool", "netio", "pop3d", "submissiond", "relay", "lastpost"]),
     ("tokio", &["mx", "limits", "filter"]),
+    ("tokio", &["accounts", "https", "oauth", "auth-share"]),
     ("tokio", &["pop-before-smtp"]), // retire
     ("tokio-rustls", &["netio", "relay"]),
     ("rustls", &["netio", "relay"]),
     ("hickory-resolver", &["mx"]),
-    ("redis", &["limits"]),
+    ("redis", &["limits", "auth-share"]),
     ("socket2", &["netio"]),
     ("proxy-header", &["netio"]),
     ("maildir", &["maildrop"]),
-    ("rusqlite", &["phaseout"]),
+    ("rusqlite", &["phaseout", "accounts"]),
     ("argon2", &["auth"]),
     ("sha-crypt", &["auth"]),
     ("bcrypt", &["auth"]),
+    ("yescrypt", &["auth"]),
+    ("ldap3", &["accounts"]),
+    ("hyper", &["https"]),
     ("axum", &["lastpost"]),
     ("clap", &["lastpost"]),
 ];
@@ -116,7 +137,7 @@ fn objection(package: &Package, dependency: &Dependency) -> Option<String> {
     if dependency.kind.as_deref() == Some("dev") || FREE.contains(&from) {
         return None;
     }
-    if PURE.contains(&from) && !PURE_LIBRARIES.contains(&to) {
+    if PURE.contains(&from) && !PURE_LIBRARIES.contains(&to) && !allows(PURE_EXTRAS, to, from) {
         return Some(format!("has no business with the library `{to}`: it is pure"));
     }
     let owned = LIBRARIES.iter().any(|(library, _)| *library == to);

@@ -3,7 +3,7 @@
 use super::super::Outcome;
 use super::*;
 use crate::StoredHash;
-use crate::testing::{TableFile, key};
+use crate::testing::{AtOnce, TableFile, key};
 
 #[tokio::test]
 async fn a_repeated_login_costs_no_hash_until_its_time_is_over() {
@@ -55,7 +55,7 @@ async fn a_changed_disabled_or_removed_record_counts_at_once() {
     let login = async |password: &str| tried(&auth, "ann", password, moment(0.0)).await;
     let replace = |text: &str| {
         file.replace(text);
-        auth.directory().reload().unwrap();
+        auth.directory().reread().unwrap();
     };
     login("old").await.unwrap();
     assert_eq!(login("new").await, Err(Denied::Invalid));
@@ -78,19 +78,19 @@ async fn a_changed_disabled_or_removed_record_counts_at_once() {
 async fn a_record_that_changed_during_the_hash_is_not_logged_in() {
     let file = TableFile::new("ann:{PLAIN}x::::/h\nbob:{PLAIN}x::::/h\n");
     let auth = over(file.load());
-    let verified = auth.directory().get(&key("ann@example.net")).unwrap();
-    let now = |text: &str| {
+    let verified = auth.directory().locate(&key("ann@example.net")).await.unwrap().unwrap();
+    let now = async |text: &str| {
         file.replace(text);
-        auth.directory().reload().unwrap();
-        match auth.shared.still_valid(Some(&verified)) {
+        auth.directory().reread().unwrap();
+        match auth.shared.still_valid(&verified).await.unwrap() {
             Outcome::Accepted(current) => Some(current.addresses()[0].to_string()),
             _ => None,
         }
     };
-    assert_eq!(now("ann:{PLAIN}y::::/h\n"), None);
-    assert_eq!(now("ann:{PLAIN}x::::/h::disabled=yes\n"), None);
-    assert_eq!(now("bob:{PLAIN}x::::/h\n"), None);
-    let moved = now("ann:{PLAIN}x::::/h::addresses=new@example.net\n");
+    assert_eq!(now("ann:{PLAIN}y::::/h\n").await, None);
+    assert_eq!(now("ann:{PLAIN}x::::/h::disabled=yes\n").await, None);
+    assert_eq!(now("bob:{PLAIN}x::::/h\n").await, None);
+    let moved = now("ann:{PLAIN}x::::/h::addresses=new@example.net\n").await;
     assert_eq!(moved.as_deref(), Some("new@example.net"), "the login gets the record as it is");
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
+use crate::testing::AtOnce;
 use super::*;
 use crate::testing::TableFile;
 use crate::{Argon2Params, StoredHash, hash_new};
@@ -102,7 +103,7 @@ async fn a_flood_from_one_address_does_not_lock_others_out() {
     }
     over.store(true, Ordering::Relaxed);
     flood.join_all().await;
-    assert_eq!(answers, [Ok(()); 10]);
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert!(auth.statistics().busy > 0, "the flood itself was put off");
 }
 
@@ -141,7 +142,7 @@ async fn reloading_while_verifying_never_lets_a_wrong_password_in() {
                 match from(auth.clone(), "ann".into(), password.into(), client.into()).await {
                     Ok(()) => accepted += 1,
                     Err(Denied::Invalid) => {}
-                    Err(Denied::Busy) => panic!("nothing is full"),
+                    Err(other) => panic!("{other}"),
                 }
                 tokio::task::yield_now().await;
             }
@@ -150,7 +151,7 @@ async fn reloading_while_verifying_never_lets_a_wrong_password_in() {
     }
     for round in 0..200 {
         file.replace(&table(if round % 2 == 0 { &two } else { &one }));
-        auth.directory().reload().unwrap();
+        auth.directory().reread().unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     over.store(true, Ordering::Relaxed);

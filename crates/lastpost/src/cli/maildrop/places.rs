@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use auth::{Account, Directory};
+use auth::Account;
 use clap::Args;
 
+use crate::cli::accounts::Accounts;
 use crate::cli::{CliError, CommonArgs};
 
 /// Directories within directories until a Maildir must be found.
@@ -72,14 +73,14 @@ impl Places {
             return Ok(found);
         }
         let config = common.load()?;
-        let directory = Directory::load(&config.accounts).map_err(CliError::failed)?;
+        let accounts = Accounts::open(&config)?;
         let place = |account: &Arc<Account>| Place {
             login: Some(account.key().to_string()),
             path: account.maildir().to_owned(),
         };
         match &self.login {
-            Some(login) => Ok(vec![place(&account(&directory, login)?)]),
-            None => Ok(directory.all().iter().map(place).collect()),
+            Some(login) => Ok(vec![place(&accounts.account(login)?)]),
+            None => Ok(accounts.all()?.iter().map(place).collect()),
         }
     }
 
@@ -87,15 +88,6 @@ impl Places {
     pub(super) fn are_many(&self) -> bool {
         self.all || self.tree.is_some()
     }
-}
-
-/// The account with this login.
-pub(super) fn account(directory: &Directory, login: &str) -> Result<Arc<Account>, CliError> {
-    directory
-        .key(login)
-        .ok()
-        .and_then(|key| directory.get(&key))
-        .ok_or_else(|| CliError::Failed(format!("there is no account {login}")))
 }
 
 /// Finds the Maildirs at `path` and below. A Maildir's own folders (`.Sent`) are no maildrops,

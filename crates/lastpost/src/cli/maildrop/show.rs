@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use auth::Directory;
 use clap::Args;
 use maildrop::SummaryMessage;
 use serde::Serialize;
 
-use super::places::account;
+
+use crate::cli::accounts::Accounts;
 use crate::cli::output::table;
 use crate::cli::{CliError, CommonArgs};
 
@@ -33,8 +33,7 @@ struct Shown {
 
 pub(crate) fn run(args: &ShowArgs, common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
-    let directory = Directory::load(&config.accounts).map_err(CliError::failed)?;
-    let account = account(&directory, &args.login)?;
+    let account = Accounts::open(&config)?.account(&args.login)?;
     let summary = maildrop::summary(account.maildir()).map_err(CliError::failed)?;
     let shown = Shown {
         login: account.key().to_string(),

@@ -49,7 +49,7 @@ impl Desk {
         );
         let at = auth::SystemClock::new().now();
         let channel = Channel { service: Service::Submission, tls: true, genuine_address: true };
-        let login = Login { account: Arc::new(account), client, channel, at };
+        let login = Login { account: Arc::new(account), client, channel, at, acting: None };
         let sender = ReversePath::Mailbox(address);
         let attempt = Attempt {
             client,

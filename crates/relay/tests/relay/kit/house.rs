@@ -183,13 +183,13 @@ impl House {
     }
 
     async fn permit(&self, sender: &ReversePath) -> Permit {
-        let accounts = self.accounts.all();
+        let accounts = self.accounts.blocking().all().unwrap();
         let owns = |a: &&Arc<Account>| sender.mailbox().is_none_or(|mailbox| a.owns(mailbox));
         let account = Arc::clone(accounts.iter().find(owns).unwrap());
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let channel = Channel { service: Service::Submission, tls: true, genuine_address: true };
         let at = self.clock.now();
-        let login = Login { account, client, channel, at };
+        let login = Login { account, client, channel, at, acting: None };
         let attempt = Attempt {
             client,
             genuine_address: true,

@@ -1,0 +1,209 @@
+//! The list of all accounts, page by page (RFC 2696).
+//!
+//! A directory hands out pages one after the other, on one connection, with a cookie for the
+//! next; it cannot be asked for "those behind this one". So a list that has begun is kept,
+//! under the account at which its last page ended, and goes on when somebody asks for what
+//! comes after that. A list that was lost meanwhile is read again from the beginning up to
+//! there.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use address::AccountKey;
+use auth::Account;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::connection::{Connection, Found};
+use super::entry::Reading;
+use super::message::{Outcome, Scope, Search};
+use super::pool::Pool;
+
+/// Lists that are kept, each with its connection, and for how long.
+const LISTS_MAX: usize = 4;
+const KEPT_FOR: Duration = Duration::from_secs(5 * 60);
+/// Most entries of a page.
+const PAGE_MAX: usize = 1000;
+/// How many times the timeout of a question a page may take that needs reading up to its place.
+const PATIENCE: u32 = 30;
+
+pub(super) struct Listing {
+    base: String,
+    filter: Vec<u8>,
+    names: Vec<String>,
+    kept: Mutex<Vec<Kept>>,
+    turns: Semaphore,
+}
+
+/// A list that has begun.
+struct Kept {
+    after: AccountKey,
+    since: Instant,
+    list: List,
+}
+
+struct List {
+    connection: Connection,
+    cookie: Vec<u8>,
+}
+
+impl Listing {
+    pub(super) fn new(base: String, filter: Vec<u8>, names: Vec<String>) -> Self {
+        let turns = Semaphore::new(LISTS_MAX);
+        Self { base, filter, names, kept: Mutex::default(), turns }
+    }
+
+    /// The accounts behind `after`; none if the directory has no pages. Entries that are no
+    /// proper accounts are logged and left out.
+    pub(super) async fn page(
+        &self,
+        pool: &Pool,
+        reading: &Reading,
+        after: Option<&AccountKey>,
+        limit: usize,
+    ) -> Result<Option<Vec<Arc<Account>>>, String> {
+        let deadline = Instant::now() + pool.servers.timeout * PATIENCE;
+        let late = |_| "the list took too long".to_owned();
+        let _turn = match timeout_at(deadline, self.turns.acquire()).await {
+            Ok(Ok(turn)) => turn,
+            _ => return Err("too many lists at once".to_owned()),
+        };
+        let limit = limit.clamp(1, PAGE_MAX);
+        let mut list = after.and_then(|after| self.take(after));
+        if let Some(after) = after.filter(|_| list.is_none()) {
+            match timeout_at(deadline, self.skip(pool, reading, after, limit)).await.map_err(late)? {
+                // What stood behind it in its own page is the next page.
+                Ok(Some((rest, at))) => {
+                    if !rest.is_empty() {
+                        self.keep(&rest, at);
+                        return Ok(Some(rest));
+                    }
+                    match at {
+                        None => return Ok(Some(Vec::new())),
+                        at => list = at,
+                    }
+                }
+                // It is gone: as near as can be is the beginning.
+                Ok(None) => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        let reading_on = self.read(pool, reading, list, limit);
+        let Some((page, list)) = timeout_at(deadline, reading_on).await.map_err(late)?? else {
+            return Ok(None);
+        };
+        self.keep(&page, list);
+        Ok(Some(page))
+    }
+
+    /// The next page that has an account in it, and the list behind it.
+    async fn read(
+        &self,
+        pool: &Pool,
+        reading: &Reading,
+        mut list: Option<List>,
+        limit: usize,
+    ) -> Result<Option<(Vec<Arc<Account>>, Option<List>)>, String> {
+        loop {
+            let begun = match list.take() {
+                Some(list) => list,
+                None => List { connection: pool.connect().await?, cookie: Vec::new() },
+            };
+            let Some((page, rest)) = self.one(pool, reading, begun, limit).await? else {
+                return Ok(None);
+            };
+            if !page.is_empty() || rest.is_none() {
+                return Ok(Some((page, rest)));
+            }
+            list = rest;
+        }
+    }
+
+    /// Reads from the beginning up to `after`: the accounts behind it in its page, and the list
+    /// behind that page. None if it is not there.
+    async fn skip(
+        &self,
+        pool: &Pool,
+        reading: &Reading,
+        after: &AccountKey,
+        limit: usize,
+    ) -> Result<Option<(Vec<Arc<Account>>, Option<List>)>, String> {
+        let mut list = None;
+        loop {
+            let Some((mut page, rest)) = self.read(pool, reading, list, limit).await? else {
+                return Ok(None);
+            };
+            if let Some(position) = page.iter().position(|account| account.key() == after) {
+                page.drain(..=position);
+                return Ok(Some((page, rest)));
+            }
+            match rest {
+                None => return Ok(None),
+                rest => list = rest,
+            }
+        }
+    }
+
+    /// One page.
+    async fn one(
+        &self,
+        pool: &Pool,
+        reading: &Reading,
+        mut list: List,
+        limit: usize,
+    ) -> Result<Option<(Vec<Arc<Account>>, Option<List>)>, String> {
+        let search = Search {
+            base: &self.base,
+            scope: Scope::Sub,
+            size_limit: 0,
+            time_limit: 0,
+            filter: &self.filter,
+            attributes: &self.names,
+            page: Some((u32::try_from(limit).unwrap_or(u32::MAX), &list.cookie)),
+        };
+        let until = Instant::now() + pool.servers.timeout;
+        let found = match timeout_at(until, list.connection.search(&search, limit)).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(problem)) => return Err(problem.to_string()),
+            Err(_) => return Err(format!("no page within {:?}", pool.servers.timeout)),
+        };
+        let Found { entries, outcome, cookie } = found;
+        match outcome.code {
+            Outcome::SUCCESS => {}
+            Outcome::UNAVAILABLE_CRITICAL_EXTENSION => return Ok(None),
+            _ => return Err(outcome.describe()),
+        }
+        // An entry that is no account was logged when it was read.
+        let page = entries.iter().filter_map(|entry| reading.account(entry, None).ok()).collect();
+        match cookie.filter(|cookie| !cookie.is_empty()) {
+            Some(cookie) => Ok(Some((page, Some(List { cookie, ..list })))),
+            None => {
+                list.connection.close();
+                Ok(Some((page, None)))
+            }
+        }
+    }
+
+    fn take(&self, after: &AccountKey) -> Option<List> {
+        let mut kept = self.lock();
+        kept.retain(|list| list.since.elapsed() < KEPT_FOR);
+        let position = kept.iter().position(|list| list.after == *after)?;
+        Some(kept.swap_remove(position).list)
+    }
+
+    fn keep(&self, page: &[Arc<Account>], list: Option<List>) {
+        let (Some(last), Some(list)) = (page.last(), list) else { return };
+        let mut kept = self.lock();
+        if kept.len() >= LISTS_MAX
+            && let Some(oldest) =
+                kept.iter().enumerate().min_by_key(|(_, list)| list.since).map(|(at, _)| at)
+        {
+            kept.swap_remove(oldest);
+        }
+        kept.push(Kept { after: last.key().clone(), since: Instant::now(), list });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,1 @@
+//! Where the accounts of a provider lie: databases, directories and services behind one trait.

@@ -1,0 +1,1 @@
+//! What daemons and hosts tell each other of failed logins.
