@@ -56,6 +56,19 @@ impl Breaker {
         }
     }
 
+    /// Whether it is worth waiting for a turn: as [`Self::admit`], but nothing is tried by it.
+    ///
+    /// # Errors
+    /// The problem that the service had last.
+    #[cfg(any(feature = "postgresql", feature = "mysql"))]
+    pub(crate) fn may_wait(&self, now: Duration) -> Result<(), String> {
+        let state = self.lock();
+        match state.closed_until {
+            Some(until) if now < until => Err(format!("not asked again yet: {}", state.problem)),
+            _ => Ok(()),
+        }
+    }
+
     /// The service answered.
     pub(crate) fn succeeded(&self) -> Change {
         let mut state = self.lock();

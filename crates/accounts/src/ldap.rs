@@ -12,6 +12,7 @@ mod dn;
 mod entry;
 mod filter;
 mod listing;
+mod live;
 mod message;
 mod pool;
 mod server;
@@ -20,41 +21,23 @@ mod template;
 use std::sync::Arc;
 
 use address::{AccountKey, Mailbox};
-use auth::{Account, AccountSource, Answer, Origin, PolicySpread, Unavailable, domain_in_ascii};
-use netio::{TlsClient, Trust};
+use arc_swap::ArcSwap;
+use auth::{Account, AccountSource, Answer, Origin, PolicySpread, Reload, Unavailable};
 use sasl::Secret;
 
 use crate::{AccountsSetupError, Common};
-use attributes::{Attribute, Column};
-use ber::Writer;
-use config::Plan;
-use entry::Reading;
-use filter::Filter;
-use listing::Listing;
-use message::{Entry, Outcome, Search};
-use pool::{Pool, Servers, Service};
-use template::Values;
+use live::Live;
 
 pub use attributes::Column as LdapColumn;
 pub use config::{LdapConfig, LdapMode, LdapSearch};
 pub use message::Scope as LdapScope;
 
-/// Most accounts that may own one address.
-const OWNERS_MAX: u32 = 256;
-
 /// A directory.
 pub struct LdapSource {
     name: String,
-    mode: LdapMode,
-    plan: Plan,
-    scope: message::Scope,
-    /// What every search asks for.
-    names: Vec<String>,
-    time_limit: u32,
-    reading: Reading,
-    searches: Pool,
-    binds: Pool,
-    listing: Option<Listing>,
+    config: LdapConfig,
+    common: Common,
+    live: ArcSwap<Live>,
 }
 
 impl LdapSource {
@@ -68,160 +51,9 @@ impl LdapSource {
         config: &LdapConfig,
         common: &Common,
     ) -> Result<Self, AccountsSetupError> {
-        let mut plan = config.plan()?;
-        let trust = match config.ca_file.as_os_str().is_empty() {
-            true => Trust::System,
-            false => Trust::File(config.ca_file.clone()),
-        };
-        let tls = TlsClient::new(&trust, &[]).map_err(|error| AccountsSetupError {
-            key: "accounts.source.ldap.ca_file".to_owned(),
-            problem: error.to_string(),
-            expected: "a PEM file with certificates of authorities".to_owned(),
-        })?;
-        let password = plan.secret.as_ref().map(auth::SecretSource::read).transpose()?;
-        let dn = config.bind_dn.clone();
-        let service = password.map(|password| Arc::new(Service { dn, password }));
-        let (list, timeout) = (std::mem::take(&mut plan.servers), config.timeout);
-        let servers = Servers::new(name, list, tls, timeout, Arc::clone(&common.clock));
-        let servers = Arc::new(servers);
-        let names = Attribute::names_of(&plan.attributes);
-        let listing = plan.list.take().map(|(base, filter)| {
-            let mut writer = Writer::new();
-            // It has no variables, so that nothing can be missing.
-            let _ = filter.write(&Values::of_address(""), &mut writer);
-            Listing::new(base, writer.finish().to_vec(), names.clone())
-        });
-        Ok(Self {
-            name: name.to_owned(),
-            mode: config.mode,
-            scope: config.search.scope,
-            time_limit: u32::try_from(timeout.as_secs().max(1)).unwrap_or(1),
-            reading: Reading::new(name, config.mode, std::mem::take(&mut plan.attributes), common),
-            plan,
-            names,
-            searches: Pool::new(Arc::clone(&servers), service, config.connections),
-            binds: Pool::new(servers, None, config.connections),
-            listing,
-        })
+        let live = ArcSwap::from_pointee(Live::open(name, config, common)?);
+        Ok(Self { name: name.to_owned(), config: config.clone(), common: common.clone(), live })
     }
-
-    fn unavailable(&self, problem: String) -> Unavailable {
-        Unavailable { source_name: self.name.clone(), problem }
-    }
-
-    /// The entries that a filter finds, at most `most`; more are an error.
-    async fn entries(
-        &self,
-        filter: &Filter,
-        values: &Values<'_>,
-        names: &[String],
-        most: u32,
-    ) -> Result<Vec<Entry>, Unavailable> {
-        let Some(base) = self.plan.base.expand(values) else { return Ok(Vec::new()) };
-        let mut writer = Writer::new();
-        if filter.write(values, &mut writer).is_none() {
-            return Ok(Vec::new());
-        }
-        let search = Search {
-            base: &base,
-            scope: self.scope,
-            // One more than may be, to see that there are too many.
-            size_limit: most.saturating_add(1),
-            time_limit: self.time_limit,
-            filter: &writer.finish(),
-            attributes: names,
-            page: None,
-        };
-        let room = usize::try_from(search.size_limit).unwrap_or(usize::MAX);
-        let found = self.searches.search(&search, room).await.map_err(|e| self.unavailable(e))?;
-        match found.outcome.code {
-            Outcome::SUCCESS if found.entries.len() < room => Ok(found.entries),
-            Outcome::SUCCESS | Outcome::SIZE_LIMIT_EXCEEDED => {
-                tracing::error!(
-                    target: "lastpost::auth",
-                    source = self.name,
-                    asked = ?values.whole(),
-                    first = ?found.entries.first().map(|entry| entry.dn.as_str()),
-                    "more entries than there may be"
-                );
-                Err(self.unavailable(format!("more than {most} entries for one question")))
-            }
-            // A name that depends on the login may well not exist; the place of all accounts may
-            // not vanish.
-            Outcome::NO_SUCH_OBJECT if self.plan.base.has_variables() => Ok(Vec::new()),
-            _ => Err(self.unavailable(found.outcome.describe())),
-        }
-    }
-
-    async fn find_account(&self, key: &AccountKey) -> Result<Option<Arc<Account>>, Unavailable> {
-        let values = Values::of_login(key);
-        let entries = self.entries(&self.plan.filter, &values, &self.names, 1).await?;
-        let Some(entry) = entries.first() else { return Ok(None) };
-        self.reading.account(entry, Some(key)).map(Some).map_err(|e| self.unavailable(e))
-    }
-
-    async fn find_owners(&self, address: &Mailbox) -> Result<Vec<Arc<Account>>, Unavailable> {
-        let mut owners: Vec<Arc<Account>> = Vec::new();
-        for spelling in spellings(address) {
-            let values = Values::of_address(&spelling);
-            let filter = &self.plan.address_filter;
-            let entries = self.entries(filter, &values, &self.names, OWNERS_MAX).await?;
-            for entry in &entries {
-                let account = self.reading.account(entry, None).map_err(|e| self.unavailable(e))?;
-                // A directory compares more loosely than mail may.
-                let known = owners.iter().any(|other| other.key() == account.key());
-                if !known && account.owns(address) {
-                    owners.push(account);
-                }
-            }
-        }
-        owners.sort_by_key(|account| !account.has_as_primary(address));
-        Ok(owners)
-    }
-
-    async fn verify_by_bind(
-        &self,
-        key: &AccountKey,
-        password: &Secret,
-    ) -> Result<bool, Unavailable> {
-        // The entry's name is asked for anew: it may have moved, and it is no part of an account.
-        let none = ["1.1".to_owned()];
-        let values = Values::of_login(key);
-        let entries = self.entries(&self.plan.filter, &values, &none, 1).await?;
-        let Some(entry) = entries.first().filter(|entry| !entry.dn.is_empty()) else {
-            return Ok(false);
-        };
-        let outcome =
-            self.binds.bind(&entry.dn, password).await.map_err(|e| self.unavailable(e))?;
-        match outcome.code {
-            Outcome::SUCCESS => Ok(true),
-            // No such password, or none at all, or one that the directory does not take now:
-            // expired, locked, of an entry that may not bind.
-            19 | 32 | 48 | 49 | 50 | 53 => {
-                tracing::debug!(
-                    target: "lastpost::auth",
-                    source = self.name,
-                    user = ?key.as_str(),
-                    outcome = outcome.describe(),
-                    "directory refused a bind"
-                );
-                Ok(false)
-            }
-            _ => Err(self.unavailable(format!("bind: {}", outcome.describe()))),
-        }
-    }
-}
-
-/// The ways in which a directory may have written an address.
-fn spellings(address: &Mailbox) -> Vec<String> {
-    let mut spellings = vec![address.to_string()];
-    if let Some(domain) = address.domain() {
-        let ascii = format!("{}@{}", address.local(), domain_in_ascii(domain.as_str()));
-        if !spellings.contains(&ascii) {
-            spellings.push(ascii);
-        }
-    }
-    spellings
 }
 
 impl AccountSource for LdapSource {
@@ -233,14 +65,16 @@ impl AccountSource for LdapSource {
         &'a self,
         key: &'a AccountKey,
     ) -> Answer<'a, Result<Option<Arc<Account>>, Unavailable>> {
-        Box::pin(self.find_account(key))
+        let live = self.live.load_full();
+        Box::pin(async move { live.find_account(key).await })
     }
 
     fn owners<'a>(
         &'a self,
         address: &'a Mailbox,
     ) -> Answer<'a, Result<Vec<Arc<Account>>, Unavailable>> {
-        Box::pin(self.find_owners(address))
+        let live = self.live.load_full();
+        Box::pin(async move { live.find_owners(address).await })
     }
 
     fn page<'a>(
@@ -248,11 +82,8 @@ impl AccountSource for LdapSource {
         after: Option<&'a AccountKey>,
         limit: usize,
     ) -> Answer<'a, Result<Option<Vec<Arc<Account>>>, Unavailable>> {
-        Box::pin(async move {
-            let Some(listing) = &self.listing else { return Ok(None) };
-            let page = listing.page(&self.searches, &self.reading, after, limit).await;
-            page.map_err(|problem| self.unavailable(problem))
-        })
+        let live = self.live.load_full();
+        Box::pin(async move { live.page(after, limit).await })
     }
 
     fn verify<'a>(
@@ -261,16 +92,32 @@ impl AccountSource for LdapSource {
         password: &'a Secret,
         _origin: &'a Origin,
     ) -> Answer<'a, Result<bool, Unavailable>> {
+        let live = self.live.load_full();
         Box::pin(async move {
             // An empty password is an anonymous bind, which succeeds (RFC 4513 section 5.1.2).
-            if password.is_empty() || self.mode != LdapMode::Bind {
+            if password.is_empty() || self.config.mode != LdapMode::Bind {
                 return Ok(false);
             }
-            self.verify_by_bind(account.key(), password).await
+            live.verify_by_bind(account.key(), password).await
         })
     }
 
     fn policies(&self) -> PolicySpread {
-        self.reading.policies()
+        self.live.load().policies()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.live.load().warnings()
+    }
+
+    /// Reads certificates and the password again; connections are made anew with them.
+    fn reload(&self) -> Answer<'_, Result<Reload, String>> {
+        let (name, config, common) = (self.name.clone(), self.config.clone(), self.common.clone());
+        Box::pin(async move {
+            let open = move || Live::open(&name, &config, &common);
+            let opened = tokio::task::spawn_blocking(open).await.map_err(|e| e.to_string())?;
+            self.live.store(Arc::new(opened.map_err(|e| e.to_string())?));
+            Ok(Reload::Unchanged)
+        })
     }
 }

@@ -24,6 +24,39 @@ fn names_that_could_be_paths_are_nobodys() {
 }
 
 #[test]
+fn a_login_outside_ascii_has_one_spelling() {
+    let key = |login: &str| AccountKey::parse(login, None).map(|key| key.as_str().to_owned());
+    for (typed, stands_for) in [
+        // RFC 8265 section 3.5: full width, case, composed or not.
+        ("Ａiko", "aiko"),
+        ("ＡＩＫＯ＠example.net".replace('＠', "@").as_str(), "aiko@example.net"),
+        ("Müller@Example.NET", "müller@example.net"),
+        ("Mu\u{308}ller@example.net", "müller@example.net"),
+        ("ｶﾀｶﾅ@example.jp", "カタカナ@example.jp"),
+        ("Σίσυφος@example.gr", "σίσυφος@example.gr"),
+        ("aiko@例え.jp", "aiko@xn--r8jz45g.jp"),
+        ("aiko@XN--R8JZ45G.jp", "aiko@xn--r8jz45g.jp"),
+    ] {
+        assert_eq!(key(typed).as_deref(), Ok(stands_for), "{typed}");
+        assert_eq!(key(stands_for).as_deref(), Ok(stands_for), "{stands_for} stays");
+    }
+    for nobody in [
+        "aiko\u{200b}",
+        "a\u{202e}iko@example.net",
+        "♥@example.net",
+        "henry\u{2163}",
+        "．aiko",
+        "a／b",
+        "aiko@exa\u{ff0f}mple.net",
+        "aiko@a\u{3000}b.jp",
+        "@例え.jp",
+        "ﾠ",
+    ] {
+        assert!(key(nobody).is_err(), "{nobody:?} is {:?}", key(nobody));
+    }
+}
+
+#[test]
 fn paths_keep_quotes_and_drop_routes() {
     assert_eq!(ReversePath::parse("<>"), Ok(ReversePath::Null));
     let quoted = ReversePath::parse("<\"a b>\"@b.example>").unwrap();

@@ -3,6 +3,7 @@
 
 mod case;
 mod decide;
+mod guarding;
 mod helpers;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sasl::Secret;
+use sasl::{Offer, Secret};
 
 use crate::cache::VerifiedCache;
 use crate::pool::Pool;
@@ -21,8 +22,8 @@ use crate::statistics::Counter;
 use crate::master::Masters;
 use crate::throttle::Throttle;
 use crate::{
-    AccountsError, AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment, Service,
-    Statistics,
+    AccountsError, AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment,
+    SaslConfig, Service, Statistics, UpgradeCounts, Upgrader,
 };
 pub(crate) use case::Case;
 use decide::Proof;
@@ -85,7 +86,7 @@ pub enum AuthError {
 /// Verifies logins against a [`Directory`]. A handle: clones share threads, cache and counts.
 #[derive(Clone)]
 pub struct Authenticator {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 pub(crate) struct Shared {
@@ -95,9 +96,12 @@ pub(crate) struct Shared {
     pub(crate) seal: Seal,
     cache: VerifiedCache,
     throttle: Throttle,
-    pool: Pool,
+    pub(crate) pool: Pool,
+    upgrader: Option<Upgrader>,
     counts: Counts,
     pub(crate) helpers: Helpers,
+    pub(crate) sasl: SaslConfig,
+    pub(crate) offered: Offer,
 }
 
 #[derive(Default)]
@@ -139,9 +143,12 @@ impl Authenticator {
             cache: VerifiedCache::new(seal.clone(), config.cache_entries, config.cache_ttl),
             seal,
             throttle: Throttle::new(config),
-            pool: Pool::new(threads, config.verify_queue)?,
+            pool: Pool::new(threads, config.verify_queue, config.verify_memory)?,
+            upgrader: config.upgrade()?.map(Upgrader::new).transpose()?,
             counts: Counts::default(),
             helpers: Helpers::default(),
+            offered: config.sasl.offer(),
+            sasl: config.sasl.clone(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -212,11 +219,17 @@ impl Authenticator {
         self.shared.close_case(&case, outcome).await
     }
 
+    /// What became of the hashes that `auth.upgrade_to` wants replaced; none if it is not set.
+    #[must_use]
+    pub fn upgrades(&self) -> Option<UpgradeCounts> {
+        self.shared.upgrader.as_ref().map(Upgrader::counts)
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let Shared { counts, pool, throttle, cache, .. } = &*self.shared;
-        Statistics {
+        let mut statistics = Statistics {
             attempts: counts.attempts.get(),
             succeeded: counts.succeeded.get(),
             cached: counts.cached.get(),
@@ -230,11 +243,15 @@ impl Authenticator {
             master: counts.master.get(),
             app_password: counts.app_password.get(),
             hashes: pool.hashes(),
-            delayed: throttle.delayed(),
+            displaced: pool.displaced(),
             waiting: pool.waiting() as u64,
             running_peak: pool.running_peak(),
+            memory_peak: pool.memory_peak(),
             remembered: cache.len() as u64,
-        }
+            ..Statistics::default()
+        };
+        throttle.add_to(&mut statistics);
+        statistics
     }
 }
 

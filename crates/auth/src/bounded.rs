@@ -65,6 +65,38 @@ impl<K: Hash + Eq + Copy, V: Copy + Default> BoundedTable<K, V> {
         Some(change(value))
     }
 
+    /// Forgets `key`; what was remembered of it.
+    pub(crate) fn remove(&self, key: &K) -> Option<V> {
+        let mut shard = self.shard(key);
+        let young = shard.young.remove(key);
+        let old = shard.old.remove(key);
+        young.or(old)
+    }
+
+    /// Looks at all of it, one part after the other: for an admin's questions, never for a
+    /// login.
+    pub(crate) fn visit(&self, mut see: impl FnMut(&K, &V)) {
+        for shard in &self.shards {
+            let shard = lock(shard);
+            shard.young.iter().chain(&shard.old).for_each(|(key, value)| see(key, value));
+        }
+    }
+
+    /// Keeps what `keep` says, as slowly as [`Self::visit`]; how many were forgotten.
+    pub(crate) fn retain(&self, mut keep: impl FnMut(&K, &mut V) -> bool) -> usize {
+        let mut forgotten = 0;
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let Generations { young, old } = &mut *shard;
+            for map in [young, old] {
+                let before = map.len();
+                map.retain(&mut keep);
+                forgotten += before - map.len();
+            }
+        }
+        forgotten
+    }
+
     /// How many keys are remembered.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
@@ -116,6 +148,24 @@ mod tests {
         assert_eq!((table.get(&1), table.get(&same_shard)), (Some(1), Some(2)));
         assert_eq!(table.update_known(1, |v| *v), Some(1));
         assert_eq!(table.update(1, |v| *v), 1, "brought back into the young generation");
+    }
+
+    #[test]
+    fn what_is_seen_removed_and_kept_is_of_both_generations() {
+        let table: BoundedTable<u32, u32> = BoundedTable::new(1024);
+        for key in 0..700 {
+            table.update(key, |v| *v = key);
+        }
+        let mut seen = Vec::new();
+        table.visit(|key, value| seen.push((*key, *value)));
+        assert_eq!(seen.len(), table.len());
+        assert!(seen.iter().all(|(key, value)| key == value));
+        let known = seen[0].0;
+        assert_eq!((table.remove(&known), table.remove(&known)), (Some(known), None));
+        let before = table.len();
+        let forgotten = table.retain(|key, _| key % 2 == 0);
+        assert_eq!(table.len() + forgotten, before);
+        table.visit(|key, _| assert_eq!(key % 2, 0));
     }
 
     #[test]

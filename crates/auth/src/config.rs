@@ -8,7 +8,10 @@ use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
 
-use crate::{Argon2Params, MasterConfig};
+use crate::{
+    Argon2Params, AttackConfig, HashRecipe, MasterConfig, SaslConfig, Scheme, ShareConfig,
+    WeakSchemes,
+};
 
 /// `[accounts]`: where the accounts come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,9 @@ pub struct AccountsConfig {
     /// on a reload.
     #[serde(with = "duration")]
     pub check_every: Duration,
+    /// The weak schemes that accounts may have: what `auth.weak_schemes` says.
+    #[serde(skip)]
+    pub weak_schemes: WeakSchemes,
 }
 
 impl Default for AccountsConfig {
@@ -36,6 +42,7 @@ impl Default for AccountsConfig {
             default_domain: String::new(),
             maildir: "%h/Maildir".to_owned(),
             check_every: Duration::from_secs(5),
+            weak_schemes: WeakSchemes::default(),
         }
     }
 }
@@ -96,10 +103,18 @@ pub struct AuthConfig {
     pub argon2_memory_kib: u32,
     /// Passes of a new argon2id hash.
     pub argon2_passes: u32,
+    /// The scheme that new hashes have, and into which older ones are turned with the next
+    /// login. Empty: new hashes are ARGON2ID, and older ones stay as they are.
+    pub upgrade_to: String,
+    /// The weak schemes that accounts may have.
+    pub weak_schemes: WeakSchemes,
     /// How many passwords are hashed at the same time; 0: one per core.
     pub verify_threads: usize,
     /// How many attempts may wait for a hash. The next one is asked to come back later.
     pub verify_queue: usize,
+    /// Memory in MiB that all hashes together may take at one time. A hash that alone needs more
+    /// is computed while no other is.
+    pub verify_memory: usize,
     /// How long a verified password is remembered (as a keyed digest, in memory alone); "0s"
     /// hashes at each login.
     #[serde(with = "duration")]
@@ -126,6 +141,12 @@ pub struct AuthConfig {
     pub must_change_url: String,
     /// `[auth.master]`.
     pub master: MasterConfig,
+    /// `[auth.attack]`.
+    pub attack: AttackConfig,
+    /// `[auth.share]`.
+    pub share: ShareConfig,
+    /// `[auth.sasl]`.
+    pub sasl: SaslConfig,
 }
 
 impl Default for AuthConfig {
@@ -133,8 +154,11 @@ impl Default for AuthConfig {
         Self {
             argon2_memory_kib: 19 * 1024,
             argon2_passes: 2,
+            upgrade_to: String::new(),
+            weak_schemes: WeakSchemes::default(),
             verify_threads: 0,
             verify_queue: 256,
+            verify_memory: 1024,
             cache_ttl: Duration::from_secs(5 * 60),
             cache_entries: 100_000,
             failure_delay: Duration::from_millis(500),
@@ -144,6 +168,9 @@ impl Default for AuthConfig {
             shared_networks: Vec::new(),
             must_change_url: String::new(),
             master: MasterConfig::default(),
+            attack: AttackConfig::default(),
+            share: ShareConfig::default(),
+            sasl: SaslConfig::default(),
         }
     }
 }
@@ -161,13 +188,46 @@ impl AuthConfig {
         })
     }
 
+    /// How new hashes are made.
+    ///
+    /// # Errors
+    /// If `upgrade_to` is no scheme for new hashes, or the cost of argon2id out of range.
+    pub fn new_hashes(&self) -> Result<HashRecipe, ConfigError> {
+        let name = match self.upgrade_to.as_str() {
+            "" => Scheme::Argon2id.as_str(),
+            name => name,
+        };
+        let wrong = |problem: String| ConfigError {
+            key: "auth.upgrade_to",
+            problem,
+            expected: "\"\", ARGON2ID, BLF-CRYPT, SHA512-CRYPT, YESCRYPT, SCRAM-SHA-256 or \
+                       SCRAM-SHA-1",
+        };
+        let scheme =
+            Scheme::by_name(name).ok_or_else(|| wrong(format!("{name:?} is no scheme")))?;
+        HashRecipe::new(scheme, self.argon2()?).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Into what older hashes are turned, if they are.
+    ///
+    /// # Errors
+    /// As [`Self::new_hashes`].
+    pub fn upgrade(&self) -> Result<Option<HashRecipe>, ConfigError> {
+        let recipe = self.new_hashes()?;
+        Ok((!self.upgrade_to.is_empty()).then_some(recipe))
+    }
+
     /// Checks every value.
     ///
     /// # Errors
     /// The first value that cannot be obeyed.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.argon2()?;
+        self.new_hashes()?;
         self.master.check()?;
+        self.attack.check()?;
+        self.share.check()?;
+        self.sasl.check()?;
+        at_most("auth.verify_memory", self.verify_memory, 1, 1 << 20, "1 to 1048576")?;
         at_most("auth.verify_threads", self.verify_threads, 0, 1024, "0 to 1024")?;
         at_most("auth.verify_queue", self.verify_queue, 1, 65_536, "1 to 65536")?;
         at_most("auth.cache_entries", self.cache_entries, 1, 10_000_000, "1 to 10000000")?;

@@ -50,6 +50,14 @@ pub(crate) fn canonical(mailbox: &Mailbox) -> Cow<'_, Mailbox> {
         .map_or(Cow::Borrowed(mailbox), Cow::Owned)
 }
 
+/// The address in the one spelling that tables can look up by equality of octets: in lower
+/// case, its domain in A-labels, its local part without quotes that it can do without. Two
+/// addresses have the same one exactly if they are one to [`crate::Account::owns`].
+#[must_use]
+pub fn address_key(mailbox: &Mailbox) -> String {
+    canonical(mailbox).to_string().chars().flat_map(char::to_lowercase).collect()
+}
+
 /// The local part without quotes and escapes.
 fn unquoted(local: &str) -> Cow<'_, str> {
     let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
@@ -87,6 +95,7 @@ mod tests {
         let result = same_mailbox(&a, &b);
         assert_eq!(result, same_mailbox(&b, &a), "{a} {b}");
         assert_eq!(result, canonical(&a) == canonical(&b), "{a} {b}: in tables");
+        assert_eq!(result, address_key(&a) == address_key(&b), "{a} {b}: in databases");
         result
     }
 

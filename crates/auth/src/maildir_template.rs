@@ -72,11 +72,11 @@ impl MaildirTemplate {
         Ok(Self(pieces))
     }
 
-    /// The Maildir of `key`.
+    /// The Maildir of `key`, whose home is `home`; empty: it has none.
     ///
     /// # Errors
     /// What is missing, in words for the operator.
-    pub(crate) fn expand(&self, key: &AccountKey, home: &str) -> Result<PathBuf, &'static str> {
+    pub fn expand(&self, key: &AccountKey, home: &str) -> Result<PathBuf, &'static str> {
         let login = key.as_str();
         let mut path = String::with_capacity(64);
         for piece in &self.0 {
@@ -99,6 +99,18 @@ impl MaildirTemplate {
     }
 }
 
+impl std::fmt::Display for MaildirTemplate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(&text.replace('%', "%%")),
+            Piece::Home => f.write_str("%h"),
+            Piece::Login => f.write_str("%u"),
+            Piece::Local => f.write_str("%n"),
+            Piece::Domain => f.write_str("%d"),
+        })
+    }
+}
+
 /// Whether `path` is absolute and goes straight down: no `..`, which the operator could only
 /// have meant as a trick.
 pub(crate) fn is_straight(path: &Path) -> bool {
@@ -116,6 +128,9 @@ mod tests {
         assert_eq!(expand("%h/Maildir").unwrap(), Path::new("/home/ann/Maildir"));
         assert_eq!(expand("/m/%d/%n/100%%").unwrap(), Path::new("/m/example.net/ann/100%"));
         assert_eq!(expand("/m/%u").unwrap(), Path::new("/m/ann@example.net"));
+        for text in ["%h/Maildir", "/m/%d/%n/100%%/%u"] {
+            assert_eq!(MaildirTemplate::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]

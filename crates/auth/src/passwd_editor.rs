@@ -1,7 +1,9 @@
 //! Changing the table of accounts: one writer at a time, the whole file or nothing, and every
 //! line that was not meant stays as it is, octet for octet.
 
+mod error;
 mod lines;
+mod replace;
 #[cfg(test)]
 mod tests;
 
@@ -18,76 +20,16 @@ use zeroize::Zeroizing;
 use crate::directory::Stamp;
 use crate::passwd_file::{self, Rules};
 use crate::{
-    Account, AccountPolicy, AccountsConfig, AccountsError, ConfigError, Delegation,
-    MaildirTemplate, StoredHash,
+    Account, AccountPolicy, AccountsConfig, AccountsError, Delegation,
+    MaildirTemplate, StoredHash, WeakSchemes,
 };
+
+pub use error::EditError;
+pub(crate) use replace::HashChange;
 
 /// How long another writer is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const LOCK_STEP: Duration = Duration::from_millis(20);
-
-/// Why the table was not changed. The file is as it was.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EditError {
-    /// The table as it stands is wrong, or would be after the change.
-    #[error(transparent)]
-    Accounts(#[from] AccountsError),
-    /// Another process changes the table.
-    #[error("{}: another process has been changing the accounts for 5 seconds", lock.display())]
-    InUse {
-        /// The lock file.
-        lock: PathBuf,
-    },
-    /// No such account.
-    #[error("{}: there is no account {key}", file.display())]
-    Unknown {
-        /// The file.
-        file: PathBuf,
-        /// The login.
-        key: AccountKey,
-    },
-    /// There is one already.
-    #[error("{}:{line}: there is an account {key} already", file.display())]
-    Exists {
-        /// The file.
-        file: PathBuf,
-        /// Its line, from 1.
-        line: u32,
-        /// The login.
-        key: AccountKey,
-    },
-    /// Its hash is locked and there is none behind the lock.
-    #[error("{key} has no password to be enabled with; set one first")]
-    NoPassword {
-        /// The login.
-        key: AccountKey,
-    },
-    /// A value that the format cannot carry.
-    #[error("{what} cannot hold {found}")]
-    Inexpressible {
-        /// Which value.
-        what: &'static str,
-        /// What it holds.
-        found: &'static str,
-    },
-    /// Somebody changed the file without taking the lock.
-    #[error("{}: somebody else changed it meanwhile; nothing was written", file.display())]
-    Changed {
-        /// The file.
-        file: PathBuf,
-    },
-    /// The system refused.
-    #[error("{}: cannot {action}: {source}", file.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-}
 
 /// An account to be added.
 #[derive(Clone, Debug)]
@@ -106,6 +48,10 @@ pub struct NewAccount {
     pub maildir: Option<PathBuf>,
     /// Whether it may not log in yet.
     pub disabled: bool,
+    /// Whether its password has to be changed before it is good for anything.
+    pub must_change: bool,
+    /// The attribute by which a rollout schedule may select it, see [`crate::parse_cohort`].
+    pub cohort: Option<String>,
     /// What is agreed with this customer beside what holds for all.
     pub policy: AccountPolicy,
 }
@@ -130,29 +76,34 @@ impl PasswdEditor {
     /// # Errors
     /// If the table is wrong somewhere, in use, or cannot be read.
     pub fn open(config: &AccountsConfig) -> Result<Self, EditError> {
-        config.check()?;
-        // Through a symbolic link the file itself is replaced and not the link.
-        let path = config.passwd_file.canonicalize().unwrap_or_else(|_| config.passwd_file.clone());
-        let lock = lock(&path, LOCK_WAIT)?;
-        let default_domain = config.domain()?;
-        let maildir = MaildirTemplate::parse(&config.maildir)?;
-        let stamp = Stamp::of(&path);
-        let content = Zeroizing::new(read(&path, stamp)?);
-        let lines = lines::split(&content);
-        let mut editor = Self {
-            path,
-            default_domain,
-            maildir,
-            lines,
-            positions: HashMap::new(),
-            stamp,
-            _lock: lock,
-        };
+        let mut editor = Self::locked(config)?;
+        let octets = editor.lines.iter().map(|line| line.len()).sum();
+        let mut content = Zeroizing::new(Vec::with_capacity(octets));
+        editor.lines.iter().for_each(|line| content.extend_from_slice(line));
         let listing = passwd_file::read(content.as_slice(), &editor.path, &editor.rules())?;
         let located = listing.accounts.iter().zip(&listing.lines);
         let positions = located.map(|(a, line)| (a.key().clone(), *line as usize - 1)).collect();
         editor.positions = positions;
         Ok(editor)
+    }
+
+    /// The lines under the lock, not looked at yet.
+    fn locked(config: &AccountsConfig) -> Result<Self, EditError> {
+        config.check()?;
+        // Through a symbolic link the file itself is replaced and not the link.
+        let path = config.passwd_file.canonicalize().unwrap_or_else(|_| config.passwd_file.clone());
+        let lock = lock(&path, LOCK_WAIT)?;
+        let stamp = Stamp::of(&path);
+        let content = Zeroizing::new(read(&path, stamp)?);
+        Ok(Self {
+            path,
+            default_domain: config.domain()?,
+            maildir: MaildirTemplate::parse(&config.maildir)?,
+            lines: lines::split(&content),
+            positions: HashMap::new(),
+            stamp,
+            _lock: lock,
+        })
     }
 
     /// Adds an account at the end.
@@ -180,14 +131,50 @@ impl PasswdEditor {
         Ok(())
     }
 
-    /// Gives an account another password. A disabled one stays disabled.
+    /// Puts an account into the place of one with the same login, or adds it; whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// If a value cannot be written in the format.
+    pub fn replace(&mut self, new: &NewAccount) -> Result<bool, EditError> {
+        let Ok((at, _, end)) = self.line(&new.key) else {
+            self.add(new)?;
+            return Ok(false);
+        };
+        let line = lines::render(new)?;
+        self.put(at, &line, end, &new.key)?;
+        Ok(true)
+    }
+
+    /// Whether there is an account with this login.
+    #[must_use]
+    pub fn has(&self, key: &AccountKey) -> bool {
+        self.positions.contains_key(key)
+    }
+
+    /// Gives an account another password, which need not be changed any more. A disabled one
+    /// stays disabled.
     ///
     /// # Errors
     /// If there is no such account, or the hash cannot be written in the format.
     pub fn set_password(&mut self, key: &AccountKey, hash: &StoredHash) -> Result<(), EditError> {
         let (at, line, end) = self.line(key)?;
         lines::check_hash(hash)?;
+        let line = lines::with_must_change(&line, false);
         self.put(at, &lines::with_hash(&line, hash), end, key)
+    }
+
+    /// Has the password of an account changed before it is good for anything, or not any more.
+    ///
+    /// # Errors
+    /// If there is no such account.
+    pub fn set_must_change(
+        &mut self,
+        key: &AccountKey,
+        must_change: bool,
+    ) -> Result<(), EditError> {
+        let (at, line, end) = self.line(key)?;
+        self.put(at, &lines::with_must_change(&line, must_change), end, key)
     }
 
     /// Disables an account or enables it again.
@@ -288,7 +275,10 @@ impl PasswdEditor {
     }
 
     fn rules(&self) -> Rules<'_> {
-        Rules { default_domain: self.default_domain.as_ref(), maildir: &self.maildir }
+        // Whoever changes a weak hash must be able to read it.
+        let weak_schemes = WeakSchemes::all();
+        let default_domain = self.default_domain.as_ref();
+        Rules { default_domain, maildir: &self.maildir, weak_schemes }
     }
 
     /// The accounts as they would be after [`Self::save`], in the order of the file.
@@ -310,12 +300,6 @@ impl std::fmt::Debug for PasswdEditor {
             .field("path", &self.path)
             .field("accounts", &accounts)
             .finish_non_exhaustive()
-    }
-}
-
-impl From<ConfigError> for EditError {
-    fn from(error: ConfigError) -> Self {
-        Self::Accounts(error.into())
     }
 }
 

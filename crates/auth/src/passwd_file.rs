@@ -24,10 +24,11 @@ use std::path::Path;
 use address::{AccountKey, Domain};
 use zeroize::Zeroizing;
 
-use crate::{Account, MaildirTemplate, Scheme};
+use crate::{Account, MaildirTemplate, Scheme, WeakSchemes};
 
 pub use error::AccountsError;
 pub(crate) use line::{Fields, Found, LineProblem, parse_line};
+pub use line::{parse_cohort, parse_password_field};
 
 /// Longest line in octets.
 const LINE_MAX: usize = 64 * 1024;
@@ -38,6 +39,8 @@ const ACCOUNTS_MAX: u32 = 10_000_000;
 pub(crate) struct Rules<'a> {
     pub(crate) default_domain: Option<&'a Domain>,
     pub(crate) maildir: &'a MaildirTemplate,
+    /// Weak schemes that a line may have.
+    pub(crate) weak_schemes: WeakSchemes,
 }
 
 /// A table as read: accounts in the order of the file, and what the operator should know.

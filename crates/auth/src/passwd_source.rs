@@ -1,6 +1,7 @@
 //! A passwd-file as a source of accounts: one table in memory, replaced whole when the file
 //! changes.
 
+mod batch;
 #[cfg(test)]
 mod tests;
 
@@ -13,16 +14,19 @@ use address::{AccountKey, Domain, Mailbox};
 use arc_swap::ArcSwap;
 
 use crate::directory::{Stamp, Table};
+use crate::passwd_editor::HashChange;
 use crate::passwd_file::{self, Listing, Rules};
 use crate::{
     Account, AccountSource, AccountsConfig, AccountsError, Answer, MaildirTemplate, PolicySpread, Reload, StoredHash, Unavailable,
 };
+use batch::Batch;
 
 /// A passwd-file. Answers without waiting; a file that cannot be taken leaves the table as it
 /// is.
 pub struct PasswdSource {
     name: String,
     shared: Arc<Shared>,
+    batch: Arc<Batch>,
 }
 
 struct Shared {
@@ -56,7 +60,7 @@ impl PasswdSource {
         let (table, stamp) = file.read()?;
         *lock(&file.last) = stamp;
         let shared = Shared { table: ArcSwap::from_pointee(table), file: Some(file) };
-        Ok(Self { name: name.to_owned(), shared: Arc::new(shared) })
+        Ok(Self { name: name.to_owned(), shared: Arc::new(shared), batch: Arc::default() })
     }
 
     #[cfg(test)]
@@ -78,7 +82,8 @@ impl PasswdSource {
             listing.accounts.push(account);
         }
         let table = ArcSwap::from_pointee(Table::new(listing)?);
-        Ok(Self { name: "accounts".to_owned(), shared: Arc::new(Shared { table, file: None }) })
+        let shared = Arc::new(Shared { table, file: None });
+        Ok(Self { name: "accounts".to_owned(), shared, batch: Arc::default() })
     }
 }
 
@@ -144,6 +149,26 @@ impl AccountSource for PasswdSource {
         Box::pin(std::future::ready(Ok(Some(page))))
     }
 
+    fn replace_hash<'a>(
+        &'a self,
+        key: &'a AccountKey,
+        old: &'a StoredHash,
+        new: &'a StoredHash,
+    ) -> Answer<'a, Result<bool, Unavailable>> {
+        Box::pin(async move {
+            let Some(file) = &self.shared.file else { return Ok(false) };
+            let change = HashChange { key: key.clone(), old: old.clone(), new: new.clone() };
+            self.batch.make(&file.config, change).await.map_err(|problem| Unavailable {
+                source_name: self.name.clone(),
+                problem: problem.to_string(),
+            })
+        })
+    }
+
+    fn can_replace_hash(&self) -> bool {
+        self.shared.file.is_some()
+    }
+
     fn count(&self) -> Option<usize> {
         Some(self.shared.table.load().accounts().len())
     }
@@ -204,7 +229,11 @@ impl Watched {
         let failed = |source| AccountsError::Read { file: path.clone(), source };
         let file = File::open(path).map_err(failed)?;
         let before = Stamp::of_open(&file).map_err(failed)?;
-        let rules = Rules { default_domain: self.default_domain.as_ref(), maildir: &self.maildir };
+        let rules = Rules {
+            default_domain: self.default_domain.as_ref(),
+            maildir: &self.maildir,
+            weak_schemes: self.config.weak_schemes,
+        };
         let mut listing = passwd_file::read(BufReader::new(&file), path, &rules)?;
         if !Stamp::of_open(&file).map_err(failed)?.has_content_of(&before) {
             return Err(AccountsError::Changing { file: path.clone() });

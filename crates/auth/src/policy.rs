@@ -171,7 +171,7 @@ impl AccountPolicy {
     ///
     /// # Errors
     /// What is wrong with `value` and what was expected, beginning with the key.
-    pub(crate) fn take(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn take(&mut self, key: &str, value: &str) -> Result<bool, String> {
         match key {
             "login_delay" => self.login_delay = Some(read(key, value, parse_login_delay)?),
             "sessions" => self.sessions_max = Some(read(key, value, parse_sessions)?),
@@ -314,7 +314,7 @@ impl PolicySpread {
     }
 
     /// Takes one account's policy in.
-    pub(crate) fn add(&mut self, policy: &AccountPolicy) {
+    pub fn add(&mut self, policy: &AccountPolicy) {
         let days = |days: RetentionDays| days.days().unwrap_or(u32::MAX);
         if let Some(delay) = policy.login_delay {
             Spread::with(&mut self.login_delay, delay);

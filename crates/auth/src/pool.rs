@@ -10,10 +10,10 @@ use sasl::Secret;
 use tokio::sync::oneshot;
 
 use crate::hash::Workspace;
-use crate::queue::{FairQueue, Push, Standing};
+use crate::queue::{FairQueue, Push, Standing, Ticket};
 use crate::statistics::Counter;
 use crate::throttle::Source;
-use crate::{Account, HashError, StoredHash};
+use crate::{Account, StoredHash};
 
 /// After so long without work a thread wipes its memory and gives it back.
 const IDLE: Duration = Duration::from_secs(10);
@@ -63,36 +63,66 @@ pub(crate) struct Pool {
 
 struct Shared {
     state: Mutex<State>,
+    /// There may be something to do.
     work: Condvar,
+    /// There may be memory.
+    memory: Condvar,
+    /// KiB that all hashes together may take.
+    budget: usize,
+    /// How many threads suspects may keep busy: one is left for all others, if there are two.
+    suspects_max: usize,
     hashes: Counter,
+    displaced: Counter,
     running: AtomicU64,
     running_peak: Counter,
+    memory_peak: Counter,
 }
 
 struct State {
     queue: FairQueue<Source, Job>,
     open: bool,
+    /// KiB that the threads hold.
+    held: usize,
+    /// Threads that wait for memory. While there are any no other thread begins.
+    starved: usize,
+    /// Threads that hash for suspects.
+    suspects: usize,
 }
 
+/// What a thread is to do. Whoever waits for it knows what it came to.
 struct Job {
-    target: Target,
-    password: Secret,
-    answer: oneshot::Sender<Result<bool, HashError>>,
+    /// KiB that it takes, where that is more than a few.
+    kib: usize,
+    work: Box<dyn FnOnce(&mut Workspace) + Send>,
+}
+
+/// What a thread holds of the budget.
+struct Share {
+    workspace: Workspace,
+    kib: usize,
 }
 
 impl Pool {
-    /// `threads` hashes at a time, `capacity` waiting.
-    pub(crate) fn new(threads: usize, capacity: usize) -> io::Result<Self> {
+    /// `threads` hashes at a time, `capacity` waiting, `mib` of memory for all hashes together;
+    /// a single hash that needs more is computed alone.
+    pub(crate) fn new(threads: usize, capacity: usize, mib: usize) -> io::Result<Self> {
+        let threads = threads.max(1);
+        let queue = FairQueue::new(capacity);
         let pool = Self {
             shared: Arc::new(Shared {
-                state: Mutex::new(State { queue: FairQueue::new(capacity), open: true }),
+                state: Mutex::new(State { queue, open: true, held: 0, starved: 0, suspects: 0 }),
                 work: Condvar::new(),
+                memory: Condvar::new(),
+                budget: mib.saturating_mul(1024),
+                suspects_max: (threads - 1).max(1),
                 hashes: Counter::default(),
+                displaced: Counter::default(),
                 running: AtomicU64::new(0),
                 running_peak: Counter::default(),
+                memory_peak: Counter::default(),
             }),
         };
-        for number in 0..threads.max(1) {
+        for number in 0..threads {
             let shared = Arc::clone(&pool.shared);
             std::thread::Builder::new()
                 .name(format!("verify-{number}"))
@@ -114,33 +144,64 @@ impl Pool {
             let verified = hash.verify_in(&mut Workspace::new(), password.expose());
             return verified.map_err(|_| PoolError::Failed);
         }
-        let (answer, waiting) = oneshot::channel();
-        let job = Job { target, password: password.clone(), answer };
-        self.enqueue(source, standing, job)?;
-        match tokio::time::timeout(WAIT_MAX, waiting).await {
-            Ok(Ok(Ok(verified))) => Ok(verified),
-            Ok(Ok(Err(error))) => {
+        let (kib, password) = (hash.memory_kib(), password.clone());
+        let verify = move |workspace: &mut Workspace| match target.hash() {
+            Some(hash) => hash.verify_in(workspace, password.expose()),
+            None => Ok(false),
+        };
+        match self.run(source, standing, kib, verify).await? {
+            Ok(verified) => Ok(verified),
+            Err(error) => {
                 tracing::error!(target: "lastpost::auth", %error, "hash not computed");
                 Err(PoolError::Failed)
             }
+        }
+    }
+
+    /// Has a thread do `work`, which takes `kib` of memory and as long as a hash does. Dropping
+    /// the future gives the place in the queue up.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        source: Source,
+        standing: Standing,
+        kib: usize,
+        work: impl FnOnce(&mut Workspace) -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
+        let (answer, waiting) = oneshot::channel();
+        let work = Box::new(move |workspace: &mut Workspace| {
+            // A panic in a hash must cost that one login, not a thread of the pool.
+            let done = catch_unwind(AssertUnwindSafe(|| work(workspace)));
+            // Nobody listens if the client has gone.
+            let _ = answer.send(done.ok());
+        });
+        // Strangers of one IPv6 /48 are one source, or whoever has one would be 65,536.
+        let source = if standing == Standing::Known { source } else { source.fair() };
+        let ticket = self.enqueue(source, standing, Job { kib, work })?;
+        let _leaving = Leaving { shared: &self.shared, ticket };
+        match tokio::time::timeout(WAIT_MAX, waiting).await {
+            Ok(Ok(done)) => done.ok_or(PoolError::Failed),
             // Its sender was dropped: displaced, or the pool ends.
             Ok(Err(_)) | Err(_) => Err(PoolError::Full),
         }
     }
 
-    fn enqueue(&self, source: Source, standing: Standing, job: Job) -> Result<(), PoolError> {
-        let mut state = self.shared.lock();
-        if state.queue.is_full() {
-            state.queue.retain(|job| !job.answer.is_closed());
-        }
-        let outcome = state.queue.push(source, standing, job);
-        drop(state);
-        match outcome {
+    fn enqueue(
+        &self,
+        source: Source,
+        standing: Standing,
+        job: Job,
+    ) -> Result<Ticket<Source>, PoolError> {
+        let outcome = self.shared.lock().queue.push(source, standing, job);
+        let ticket = match outcome {
             Push::Refused(_) => return Err(PoolError::Full),
-            Push::Waits | Push::Displaced(_) => {}
-        }
+            Push::Waits(ticket) => ticket,
+            Push::Displaced(ticket, _) => {
+                self.shared.displaced.add();
+                ticket
+            }
+        };
         self.shared.work.notify_one();
-        Ok(())
+        Ok(ticket)
     }
 
     /// Hashes computed so far.
@@ -148,9 +209,19 @@ impl Pool {
         self.shared.hashes.get()
     }
 
+    /// Those that gave their place to others.
+    pub(crate) fn displaced(&self) -> u64 {
+        self.shared.displaced.get()
+    }
+
     /// Most that ever ran at the same time.
     pub(crate) fn running_peak(&self) -> u64 {
         self.shared.running_peak.get()
+    }
+
+    /// Most KiB that the threads ever held.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.shared.memory_peak.get()
     }
 
     /// Jobs that wait.
@@ -159,11 +230,24 @@ impl Pool {
     }
 }
 
+/// Gives the place in the queue up when nobody waits for it any more.
+struct Leaving<'a> {
+    shared: &'a Shared,
+    ticket: Ticket<Source>,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let left = self.shared.lock().queue.leave(&self.ticket);
+        drop(left);
+    }
+}
+
 impl Drop for Pool {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.open = false;
-        state.queue.retain(|_| false);
+        state.queue.clear();
         drop(state);
         self.shared.work.notify_all();
     }
@@ -176,38 +260,89 @@ impl Shared {
 
     /// The life of a thread.
     fn serve(&self) {
-        let mut workspace = Workspace::new();
-        while let Some(job) = self.next(&mut workspace) {
-            let Job { target, password, answer } = job;
-            if answer.is_closed() {
-                continue;
+        let mut share = Share { workspace: Workspace::new(), kib: 0 };
+        while let Some((standing, job)) = self.next(&mut share) {
+            self.compute(&mut share, job);
+            if standing == Standing::Suspect {
+                self.lock().suspects -= 1;
+                // Another thread may have waited until fewer are served.
+                self.work.notify_one();
             }
-            let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
-            self.running_peak.raise_to(running);
-            self.hashes.add();
-            // A panic in a hash must cost that one login, not a thread of the pool.
-            let verified = catch_unwind(AssertUnwindSafe(|| {
-                let verify =
-                    |hash: &StoredHash| hash.verify_in(&mut workspace, password.expose());
-                target.hash().map_or(Ok(false), verify)
-            }));
-            self.running.fetch_sub(1, Ordering::Relaxed);
-            // Nobody listens if the client has gone.
-            let _ = answer.send(verified.unwrap_or(Err(HashError::Failed)));
         }
+        drop(self.give_back(self.lock(), &mut share));
+    }
+
+    fn compute(&self, share: &mut Share, job: Job) {
+        if job.kib > share.kib {
+            self.reserve(share, job.kib);
+        }
+        let running = self.running.fetch_add(1, Ordering::Relaxed) + 1;
+        self.running_peak.raise_to(running);
+        self.hashes.add();
+        (job.work)(&mut share.workspace);
+        self.running.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Waits until there is memory for a hash that needs `kib`.
+    fn reserve(&self, share: &mut Share, kib: usize) {
+        let mut state = self.lock();
+        let fits = |state: &State| {
+            let others = state.held - share.kib;
+            others == 0 || others.saturating_add(kib) <= self.budget
+        };
+        if !fits(&state) {
+            state.starved += 1;
+            // Those that idle hold memory as well.
+            self.work.notify_all();
+            while !fits(&state) {
+                state = self.memory.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.starved -= 1;
+            self.work.notify_all();
+        }
+        state.held = state.held - share.kib + kib;
+        share.kib = kib;
+        self.memory_peak.raise_to(state.held as u64);
+    }
+
+    /// Wipes the memory and gives it back.
+    fn give_back<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        share: &mut Share,
+    ) -> MutexGuard<'a, State> {
+        if share.kib == 0 && share.workspace.kib() == 0 {
+            return state;
+        }
+        drop(state);
+        share.workspace.release();
+        state = self.lock();
+        state.held -= std::mem::take(&mut share.kib);
+        self.memory.notify_all();
+        state
     }
 
     /// The next job; none when the pool ends.
-    fn next(&self, workspace: &mut Workspace) -> Option<Job> {
+    fn next(&self, share: &mut Share) -> Option<(Standing, Job)> {
         let mut state = self.lock();
         loop {
-            if let Some(job) = state.queue.pop() {
-                return Some(job);
+            if state.starved > 0 && state.open {
+                state = self.give_back(state, share);
+                // Its memory may be all that was waited for.
+                if state.starved > 0 {
+                    state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                continue;
+            }
+            let suspects = state.suspects < self.suspects_max;
+            if let Some((standing, job)) = state.queue.pop(suspects) {
+                state.suspects += usize::from(standing == Standing::Suspect);
+                return Some((standing, job));
             }
             if !state.open {
                 return None;
             }
-            if workspace.kib() == 0 {
+            if share.kib == 0 {
                 state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
@@ -215,50 +350,11 @@ impl Shared {
             let (back, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             state = back;
             if timeout.timed_out() && state.queue.len() == 0 {
-                drop(state);
-                workspace.release();
-                state = self.lock();
+                state = self.give_back(state, share);
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::cheap;
-
-    fn source() -> Source {
-        Source::from(std::net::IpAddr::from([192, 0, 2, 1]))
-    }
-
-    #[tokio::test]
-    async fn threads_verify_and_end_with_the_pool() {
-        let pool = Pool::new(3, 8).unwrap();
-        let target = Target::Decoy(Arc::new(cheap("right")));
-        for (password, fits) in [("right", true), ("wrong", false)] {
-            let secret = Secret::from(password);
-            let verified = pool.verify(source(), Standing::Unknown, target.clone(), &secret).await;
-            assert_eq!(verified, Ok(fits));
-        }
-        assert_eq!((pool.hashes(), pool.running_peak(), pool.waiting()), (2, 1, 0));
-        let shared = Arc::downgrade(&pool.shared);
-        drop(pool);
-        let ended = async {
-            while shared.strong_count() > 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), ended).await.expect("a thread goes on");
-    }
-
-    #[tokio::test]
-    async fn a_pool_without_room_says_so_at_once() {
-        let pool = Pool::new(1, 0).unwrap();
-        let target = Target::Decoy(Arc::new(cheap("right")));
-        let secret = Secret::from("right");
-        let verified = pool.verify(source(), Standing::Known, target, &secret).await;
-        assert_eq!(verified, Err(PoolError::Full));
-        assert_eq!(pool.hashes(), 0);
-    }
-}
+mod tests;

@@ -31,12 +31,28 @@ pub struct Statistics {
     pub app_password: u64,
     /// Hashes computed, for decoys too.
     pub hashes: u64,
+    /// Logins that gave their place in the queue to others.
+    pub displaced: u64,
     /// Answers held back.
     pub delayed: u64,
+    /// Logins from blocked networks, answered without a look.
+    pub blocked: u64,
+    /// Blocks made here.
+    pub blocks: u64,
+    /// Of these, those for password spraying.
+    pub sprayings: u64,
+    /// Accounts that were found here to be attacked from many networks.
+    pub attacked: u64,
+    /// Logins of strangers at such accounts for which there was no room.
+    pub attacked_refused: u64,
+    /// Events heard from other daemons and hosts.
+    pub heard: u64,
     /// Logins waiting for a hash now.
     pub waiting: u64,
     /// Most hashes that ever ran at the same time.
     pub running_peak: u64,
+    /// Most KiB that hashes ever took together.
+    pub memory_peak: u64,
     /// Passwords remembered now.
     pub remembered: u64,
 }

@@ -1,4 +1,5 @@
 //! Servers that do all that a server must not do.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

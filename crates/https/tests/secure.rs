@@ -1,4 +1,5 @@
 //! HTTPS: whom a client believes, and addresses of both families.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -98,7 +98,8 @@ impl TlsClient {
                 builder.with_custom_certificate_verifier(ruled(Rule::Pinned(pins.clone())))
             }
             Trust::System | Trust::File(_) => {
-                let roots = if let Trust::File(path) = trust { tls::authorities(path)? } else { system()? };
+                let roots =
+                    if let Trust::File(path) = trust { tls::authorities(path)? } else { system()? };
                 let provider = Arc::clone(&provider);
                 let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider);
                 builder.with_custom_certificate_verifier(

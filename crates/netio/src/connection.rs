@@ -158,6 +158,15 @@ impl Connection {
         }
     }
 
+    /// Whether [`tls_bindings`](Self::tls_bindings) would have a channel binding.
+    #[must_use]
+    pub fn has_bindings(&self) -> bool {
+        match &self.stream {
+            Stream::Tls(session) => session.agreed.can_be_bound(),
+            Stream::Plain(_) | Stream::Closed => false,
+        }
+    }
+
     /// Whether [`tls_bindings`](Self::tls_bindings) would have a certificate of the client's.
     #[must_use]
     pub fn has_client_certificate(&self) -> bool {

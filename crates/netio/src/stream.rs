@@ -48,14 +48,16 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, octets),
-            Self::Tls(session) => match Pin::new(&mut session.agreed.stream).poll_read(cx, octets) {
-                // Most clients close without TLS's farewell. What a session takes has an end
-                // of its own, so nothing can be cut short unseen.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    Poll::Ready(Ok(()))
+            Self::Tls(session) => {
+                match Pin::new(&mut session.agreed.stream).poll_read(cx, octets) {
+                    // Most clients close without TLS's farewell. What a session takes has an end
+                    // of its own, so nothing can be cut short unseen.
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        Poll::Ready(Ok(()))
+                    }
+                    other => other,
                 }
-                other => other,
-            },
+            }
             Self::Closed => closed(),
         }
     }
@@ -81,7 +83,9 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
-            Self::Tls(session) => Pin::new(&mut session.agreed.stream).poll_write_vectored(cx, parts),
+            Self::Tls(session) => {
+                Pin::new(&mut session.agreed.stream).poll_write_vectored(cx, parts)
+            }
             Self::Closed => closed(),
         }
     }

@@ -13,15 +13,15 @@ use std::time::Duration;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::Acceptor;
 use tokio::net::TcpStream;
-use tokio_rustls::server::{StartHandshake, TlsStream};
 use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::{StartHandshake, TlsStream};
 
 use crate::{NetError, TlsConfig, TlsError};
 
 pub use binding::TlsBindings;
 pub(crate) use binding::client_certificate;
-pub(crate) use certificates::{authorities, load_pair};
 use certificates::Certificates;
+pub(crate) use certificates::{authorities, load_pair};
 use hello::Overheard;
 pub(crate) use service::Face;
 use service::Service;
@@ -144,6 +144,13 @@ pub(crate) struct Agreed {
     /// Whether the master secret belongs to this session alone: TLS 1.3, or the extended master
     /// secret (RFC 7627). rustls agrees to that whenever the client offers it.
     pub(crate) unique_secret: bool,
+}
+
+impl Agreed {
+    /// Whether there is a channel binding.
+    pub(crate) fn can_be_bound(&self) -> bool {
+        self.unique_secret || self.face.pair.end_point.is_some()
+    }
 }
 
 impl Shared {

@@ -74,3 +74,6 @@ impl KeySet {
         if exists { Signed::Wrong } else { Signed::UnknownKey }
     }
 }
+
+#[cfg(test)]
+mod tests;

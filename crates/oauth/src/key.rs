@@ -23,7 +23,7 @@ pub(crate) struct Key {
 
 enum Way {
     Public(ParsedPublicKey),
-    Shared(hmac::Key),
+    Shared(Box<hmac::Key>),
 }
 
 impl Key {
@@ -66,7 +66,9 @@ impl Key {
     pub(crate) fn shared(secret: &[u8], allowed: &[Algorithm]) -> Option<Self> {
         let ways = allowed
             .iter()
-            .filter_map(|&way| Some((way, Way::Shared(hmac::Key::new(way.mac()?, secret)))))
+            .filter_map(|&way| {
+                Some((way, Way::Shared(Box::new(hmac::Key::new(way.mac()?, secret)))))
+            })
             .collect();
         Self { id: None, kind: Kind::Shared, ways }.usable()
     }

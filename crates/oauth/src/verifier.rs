@@ -1,6 +1,5 @@
 //! The verifier of one issuer's tokens.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use auth::{Answer, Clock, Moment, TokenError, TokenIdentity, TokenVerifier};
@@ -51,7 +50,7 @@ pub struct Verifier {
 /// How it is known that a token is the issuer's.
 enum Means {
     Keys(Keys),
-    Introspection(Introspection),
+    Introspection(Box<Introspection>),
 }
 
 /// Why there is no identity.
@@ -105,7 +104,7 @@ impl Verifier {
         config.check()?;
         let means = match (&config.keys, &config.introspection) {
             (Some(keys), _) => Means::Keys(Keys::open(keys, clock)?),
-            (None, Some(asked)) => Means::Introspection(Introspection::open(asked)?),
+            (None, Some(asked)) => Means::Introspection(Box::new(Introspection::open(asked)?)),
             (None, None) => {
                 return Err(OAuthError::new("oauth", "nothing verifies tokens", "[oauth.keys]"));
             }
@@ -114,11 +113,9 @@ impl Verifier {
     }
 
     /// Keeps the keys fresh as long as it is polled: to be spawned.
-    pub fn keep_fresh(self: Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        async move {
-            if let Means::Keys(keys) = &self.means {
-                keys.keep_fresh().await;
-            }
+    pub async fn keep_fresh(self: Arc<Self>) {
+        if let Means::Keys(keys) = &self.means {
+            keys.keep_fresh().await;
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pop3_proto::{LoginFacts, Messages, Part, Progress, Session, Step, Terms};
+use sasl::Mechanism;
 
 /// A maildrop whose unique-ids are as long as file names are.
 struct Maildrop(Vec<(u64, String)>);
@@ -41,7 +42,8 @@ impl Messages for Maildrop {
 }
 
 fn terms() -> Terms {
-    Terms { cleartext_login: true, ..Terms::default() }
+    let mechanisms = Mechanism::ALL.into_iter().collect();
+    Terms { cleartext_login: true, mechanisms, ..Terms::default() }
 }
 
 fn logged_in(maildrop: Maildrop) -> Session<Maildrop> {
@@ -124,7 +126,7 @@ fn logins(criterion: &mut Criterion) {
             let session = Session::<Maildrop>::greet(terms(), &mut out);
             let input = b"AUTH PLAIN AGFpa28Ac2VjcmV0\r\nSTAT\r\nQUIT\r\n";
             let (done, step) = session.advance(black_box(input), &mut out);
-            let Step::Verify(_, pending) = step else { return };
+            let Step::Sasl(_, pending) = step else { return };
             let session = pending.accept(Maildrop(Vec::new()), LoginFacts::default(), &mut out);
             let rest = input.get(done..).unwrap_or_default();
             if let (_, Step::Update { pending, .. }) = session.advance(rest, &mut out) {

@@ -8,8 +8,6 @@
 
 use alloc::vec::Vec;
 
-use sasl::Mechanism;
-
 use crate::language::Language;
 use crate::reply;
 use crate::terms::{Expire, PerUser, Terms, TlsState};
@@ -43,10 +41,8 @@ pub(crate) fn after_login(out: &mut Vec<u8>, terms: &Terms, language: Language) 
 /// The mechanisms for `AUTH` without one ([`crate::Quirk::MechanismProbe`]).
 pub(crate) fn mechanism_list(out: &mut Vec<u8>, terms: &Terms, language: Language) {
     reply::ok(out, language.say(text::MECHANISMS));
-    if terms.allow_login() {
-        for mechanism in Mechanism::ALL {
-            reply::line(out, mechanism.name());
-        }
+    for mechanism in terms.mechanisms.iter() {
+        reply::line(out, mechanism.name());
     }
     reply::end(out);
 }
@@ -89,14 +85,17 @@ fn end_per_user(out: &mut Vec<u8>, varies: bool) {
     reply::line(out, if varies { " USER" } else { "" });
 }
 
-/// `USER` and `SASL`, if a password may be sent over this connection.
+/// `USER`, if a password may be sent over this connection, and `SASL` with what is offered
+/// there (RFC 5034 section 3).
 fn ways_in(out: &mut Vec<u8>, terms: &Terms) {
-    if !terms.allow_login() {
+    if terms.allow_login() {
+        reply::line(out, "USER");
+    }
+    if terms.mechanisms.is_empty() {
         return;
     }
-    reply::line(out, "USER");
     out.extend_from_slice(b"SASL");
-    for mechanism in Mechanism::ALL {
+    for mechanism in terms.mechanisms.iter() {
         out.push(b' ');
         out.extend_from_slice(mechanism.name().as_bytes());
     }

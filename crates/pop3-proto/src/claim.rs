@@ -4,14 +4,19 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-use sasl::Credentials;
+use sasl::Secret;
 
 /// Who somebody claims to be, and the proof. Whatever it is, the driver answers by the same
 /// [`PendingLogin`](crate::PendingLogin) and takes the same time for it.
 #[derive(Clone)]
 pub enum Claim {
-    /// `USER` and `PASS`, or `AUTH` (RFC 1939 section 7, RFC 5034).
-    Password(Credentials),
+    /// `USER` and `PASS` (RFC 1939 section 7).
+    Password {
+        /// The login name as the client spelled it.
+        login: String,
+        /// The password: not empty, not necessarily UTF-8.
+        password: Secret,
+    },
     /// `APOP` (RFC 1939 section 7): an MD5 digest of the stamp and the shared secret.
     Digest {
         /// The login name as the client spelled it.
@@ -21,8 +26,8 @@ pub enum Claim {
         /// What the client made of it.
         digest: [u8; 16],
     },
-    /// Nothing that could ever be right: an empty password, somebody else's identity, a digest
-    /// that is none. It has to be delayed, counted and logged like a wrong password, and then
+    /// Nothing that could ever be right: an empty password, or a digest that is none. It has to
+    /// be delayed, counted and logged like a wrong password, and then
     /// refused with [`LoginRefusal::Credentials`](crate::LoginRefusal::Credentials).
     Void {
         /// The login name, if one was given.
@@ -31,10 +36,12 @@ pub enum Claim {
 }
 
 impl fmt::Debug for Claim {
-    /// Without the digest, from which the secret can be guessed.
+    /// Without the password, and without the digest, from which the secret can be guessed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Password(credentials) => f.debug_tuple("Password").field(credentials).finish(),
+            Self::Password { login, .. } => {
+                f.debug_struct("Password").field("login", login).finish_non_exhaustive()
+            }
             Self::Digest { login, .. } => {
                 f.debug_struct("Digest").field("login", login).finish_non_exhaustive()
             }

@@ -8,7 +8,8 @@
 //!          input bytes                    Step::Continue(Session)     read more
 //!  client ────────────► Session::advance  Step::Flush(Session)        write, call again
 //!         ◄──────────── (consumes self)   Step::Verify(.., Pending)   ask, then answer
-//!          reply bytes                    Step::Close                 write, hang up
+//!          reply bytes                    Step::Sasl(.., Pending)     the same, turn by turn
+//!                                         Step::Close                 write, hang up
 //! ```
 //!
 //! A question hands the session over inside its `Pending` token. The token is the only thing
@@ -29,6 +30,7 @@ mod messages;
 mod pending;
 mod quirk;
 mod reply;
+mod sasl_message;
 mod session;
 mod state;
 mod terms;
@@ -39,10 +41,11 @@ pub use body::{Body, Part, Progress};
 pub use claim::Claim;
 pub use messages::Messages;
 pub use pending::{
-    Handshake, LoginFacts, LoginRefusal, MessageRefusal, PendingLogin, PendingMessage, PendingTls,
-    PendingUpdate, PendingXclient,
+    Handshake, LoginFacts, LoginRefusal, MessageRefusal, PendingLogin, PendingMessage, PendingSasl,
+    PendingTls, PendingUpdate, PendingXclient,
 };
 pub use quirk::Quirk;
+pub use sasl_message::SaslMessage;
 pub use session::{REPLY_BLOCK, Session, Step};
 pub use terms::{Expire, Internationalised, PerUser, Terms, TlsState};
 pub use xclient::XclientFacts;

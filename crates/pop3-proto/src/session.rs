@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use sasl::RESPONSE_MAX;
+use sasl::{Offer, RESPONSE_MAX};
 use textproto::{Line, LineEnd, LineReader};
 
 use crate::body::Part;
@@ -13,9 +13,11 @@ use crate::command::{self, SyntaxError};
 use crate::language::Language;
 use crate::messages::Messages;
 use crate::pending::{
-    LoginFacts, PendingLogin, PendingMessage, PendingTls, PendingUpdate, PendingXclient,
+    LoginFacts, PendingLogin, PendingMessage, PendingSasl, PendingTls, PendingUpdate,
+    PendingXclient,
 };
 use crate::reply;
+use crate::sasl_message::SaslMessage;
 use crate::state::State;
 use crate::state::authorization::Authorization;
 use crate::terms::{PerUser, Terms};
@@ -48,6 +50,8 @@ pub enum Step<M> {
     Flush(Session<M>),
     /// Is this claim right, and can the maildrop be locked and read?
     Verify(Claim, PendingLogin),
+    /// What follows this message of a SASL exchange (RFC 5034)?
+    Sasl(SaslMessage, PendingSasl),
     /// A proxy of ours names its client.
     Xclient(XclientFacts, PendingXclient),
     /// The client wants TLS (RFC 2595).
@@ -118,6 +122,13 @@ impl<M: Messages> Session<M> {
     #[must_use]
     pub fn is_logged_in(&self) -> bool {
         matches!(self.state, State::Transaction(_) | State::Listing(_))
+    }
+
+    /// Whether the client's next line is a message of a SASL exchange. If not, an exchange that
+    /// the driver was in is over.
+    #[must_use]
+    pub fn is_in_exchange(&self) -> bool {
+        matches!(self.state, State::Exchange(_))
     }
 
     /// Answers the whole lines of `input` until a step needs the driver. Returns how many
@@ -240,9 +251,10 @@ impl Link {
         self.forget_modes()
     }
 
-    /// The link once TLS protects it. The count of errors stays.
-    pub(crate) fn secured(mut self) -> Self {
+    /// The link once TLS protects it, with what is offered now. The count of errors stays.
+    pub(crate) fn secured(mut self, mechanisms: Offer) -> Self {
         self.lines.reset();
+        self.terms.mechanisms = mechanisms;
         self.terms.tls = crate::TlsState::Active;
         self.forget_modes()
     }

@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 
+use sasl::Offer;
+
 /// Longest timestamp for `APOP`, so that the greeting fits 512 octets (RFC 1939 section 3).
 const STAMP_MAX: usize = 256;
 
@@ -62,6 +64,12 @@ pub struct Terms {
     /// Whether a password may cross the network in clear: loopback, or a network for which
     /// the administrator said so. Under TLS it always may.
     pub cleartext_login: bool,
+    /// What `AUTH` offers as things stand; any other mechanism is unknown. The driver leaves
+    /// out what would send a password in clear where that is not allowed.
+    pub mechanisms: Offer,
+    /// What it would offer under TLS: where a password must not come in clear, a client that
+    /// asks for one of these learns what to do.
+    pub mechanisms_under_tls: Offer,
     /// Bad commands and failed logins together, after which the session ends (at least 1).
     pub errors_before_login: u8,
     /// Bad commands in a row after the login, after which the session ends (at least 1).
@@ -82,11 +90,13 @@ pub struct Terms {
 }
 
 impl Default for Terms {
-    /// The strictest and barest: no TLS, no password in clear, nothing optional.
+    /// The strictest and barest: no TLS, no password in clear, no mechanism, nothing optional.
     fn default() -> Self {
         Self {
             tls: TlsState::Unavailable,
             cleartext_login: false,
+            mechanisms: Offer::NONE,
+            mechanisms_under_tls: Offer::NONE,
             errors_before_login: 3,
             errors_after_login: 20,
             apop_stamp: None,
@@ -116,7 +126,7 @@ impl Terms {
         self
     }
 
-    /// Whether the client may log in as things stand.
+    /// Whether the client may send a password as things stand.
     pub(crate) fn allow_login(&self) -> bool {
         self.tls == TlsState::Active || self.cleartext_login
     }

@@ -70,6 +70,10 @@ catalogue! {
         "Login failed: check the user name and the password",
         "ログインできません。ユーザー名とパスワードを確認してください"
     }
+    MUST_CHANGE {
+        "The password has to be changed before mail can be fetched",
+        "メールを受信する前にパスワードを変更してください"
+    }
     MAILDROP_IN_USE {
         "The mailbox is locked by another session: wait and try again",
         "別の接続がメールボックスを使用中です (locked)。しばらく待ってから再試行してください"

@@ -1,6 +1,7 @@
 //! One client: reads what it sends, asks the protocol, does what the protocol asks for.
 
 mod ending;
+mod exchange;
 mod login;
 mod message;
 mod terms;
@@ -11,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth::Conversation;
 use netio::{Buffer, Connection, Drain, NetError, TlsMode};
 use pop3_proto::{PendingTls, Session, Step};
 use tokio::sync::Notify;
@@ -54,6 +56,8 @@ struct Visit {
     offer: Offer,
     /// What a proxy that named its client said of the client's side.
     client_side: ClientSide,
+    /// The SASL exchange that is under way.
+    conversation: Option<Box<Conversation>>,
     /// What came and is no whole line yet.
     unread: Vec<u8>,
     /// Until when the client must have said something that moves the session on.
@@ -86,6 +90,7 @@ pub(crate) async fn serve(shared: Arc<Shared>, connection: Connection, offer: Of
         connection,
         offer,
         client_side: ClientSide::This,
+        conversation: None,
         unread: Vec::new(),
         answered: false,
         end: Arc::clone(&end),
@@ -119,6 +124,9 @@ impl Visit {
             self.take_off(done);
             (session, out) = match step {
                 Step::Continue(session) => {
+                    if !session.is_in_exchange() {
+                        self.conversation = None;
+                    }
                     self.write(&out).await?;
                     // Before the wait, which may be long.
                     drop(out);
@@ -131,6 +139,7 @@ impl Visit {
                     (session, out)
                 }
                 Step::Verify(claim, pending) => Box::pin(self.log_in(claim, pending, out)).await,
+                Step::Sasl(said, pending) => Box::pin(self.converse(said, pending, out)).await,
                 Step::Xclient(said, pending) => Box::pin(self.believe(&said, pending, out)).await?,
                 Step::StartTls(pending) => Box::pin(self.start_tls(pending, out)).await?,
                 Step::Send(part, pending) => {
@@ -231,7 +240,7 @@ impl Visit {
         out.clear();
         let timeout = HANDSHAKE_TIMEOUT.min(self.deadline.duration_since(Instant::now()));
         self.connection.start_tls(&tls, &mut self.unread, timeout).await.map_err(Ending::Broken)?;
-        Ok((handshake.established(), out))
+        Ok((handshake.established(self.mechanisms()), out))
     }
 }
 

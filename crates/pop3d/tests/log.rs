@@ -46,6 +46,11 @@ fn one_line_for_a_failed_login_and_one_for_a_session_and_no_secret() {
     let maildir = setup.account("aiko", "Geheim42");
     kit::put(&maildir, "1.m", b"Subject: a\n\nbody\n");
     kit::put(&maildir, "2.m", b"2\n");
+    setup.account("berta", "Geheim43");
+    let masters = setup.path().join("masters");
+    std::fs::write(&masters, "help:{PLAIN}Geheim44::::::\n").unwrap();
+    setup.auth.master.passwd_file = masters;
+    setup.auth.master.networks = vec!["127.0.0.0/8".parse().unwrap()];
     setup.config.maildrop.takeover_after = Duration::from_millis(200);
     setup.config.maildrop.lock_wait = Duration::ZERO;
     setup.config.maildrop.login_burst = 4;
@@ -116,7 +121,18 @@ fn one_line_for_a_failed_login_and_one_for_a_session_and_no_secret() {
     refused(&mut late, "-ERR [LOGIN-DELAY]");
     let soon = log.with("login too soon");
     assert!(soon.len() == 1 && soon[0].contains("seconds="), "{soon:?}");
-    for secret in ["hunter2", "Geheim42", "AGFpa28AR2VoZWltNDI="] {
+    // A master user is named beside the account that he opens.
+    let mut staff = daemon.greeted();
+    staff.log_in("berta*help", "Geheim44");
+    let opened = log.with("maildrop opened for a master user");
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    assert!(opened[0].contains("user=berta master=help rip=127.0.0.1"), "{opened:?}");
+    // Nothing that was said within an exchange, whole or broken off.
+    let mut broken = daemon.greeted();
+    broken.ask("AUTH LOGIN YWlrbw==", "+ UGFzc3dvcmQ6");
+    broken.ask("R2VoZWltNDI=!", "-ERR");
+    broken.ask("AUTH PLAIN AGFpa28AR2VoZWltNDI=", "-ERR [LOGIN-DELAY]");
+    for secret in ["hunter2", "Geheim4", "AGFpa28AR2VoZWltNDI=", "R2VoZWltNDI"] {
         assert!(log.with(secret).is_empty(), "{:?}", log.with(secret));
     }
 }

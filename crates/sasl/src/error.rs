@@ -1,5 +1,6 @@
 //! Why an exchange failed.
 
+use alloc::string::String;
 use core::fmt;
 
 /// Why an exchange failed; never repeats what the client sent.
@@ -13,21 +14,23 @@ pub enum SaslError {
     /// Not base64 (RFC 4648 section 4: its alphabet, padded, no stray bits). RFC 4954 section
     /// 4: reply 501.
     NotBase64,
-    /// Base64, but not what the mechanism asks for: wrong number of fields, NUL within a field,
-    /// a login name that is no UTF-8.
+    /// Not what the mechanism asks for: a wrong number of fields, NUL within one, a login name
+    /// that is no UTF-8, an extension that must not be ignored.
     Malformed,
     /// The login name or the password is empty: to be answered as a wrong password.
     Empty,
-    /// The client wants to act as somebody else than it logs in as: to be answered as a wrong
-    /// password.
-    ForeignIdentity,
+    /// The channel binding is not that of this session, or was talked away between us and the
+    /// client (RFC 5802 section 6): to be answered as a wrong password.
+    ChannelBinding,
+    /// What should prove who it is does not: to be answered as a wrong password.
+    Wrong,
 }
 
 impl SaslError {
     /// Whether to answer as if the password had been wrong, rather than as a protocol error.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::Empty | Self::ForeignIdentity)
+        matches!(self, Self::Empty | Self::ChannelBinding | Self::Wrong)
     }
 }
 
@@ -39,9 +42,30 @@ impl fmt::Display for SaslError {
             Self::NotBase64 => "authentication response is not valid base64",
             Self::Malformed => "authentication response is malformed",
             Self::Empty => "user name or password is empty",
-            Self::ForeignIdentity => "authorization identity differs from the user name",
+            Self::ChannelBinding => "channel binding does not hold",
+            Self::Wrong => "proof of the password is wrong",
         })
     }
 }
 
 impl core::error::Error for SaslError {}
+
+/// An exchange that failed, and whose it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub error: SaslError,
+    /// The login name as far as it can be told: for the log and for counting, not to be looked
+    /// up. What was no UTF-8 in it is U+FFFD.
+    pub login: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn nobodys(error: SaslError) -> Self {
+        Self { error, login: None }
+    }
+
+    pub(crate) fn of(error: SaslError, login: &[u8]) -> Self {
+        Self { error, login: Some(String::from_utf8_lossy(login).into_owned()) }
+    }
+}

@@ -6,7 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::{RESPONSE_MAX, SaslError, Secret};
+use crate::{SaslError, Secret};
+
+/// The longest response, in octets of base64 without the line end (RFC 4954 section 4).
+pub const RESPONSE_MAX: usize = 12_288;
 
 /// The message in a line that answers a challenge, without its line end.
 ///
@@ -73,7 +76,12 @@ mod tests {
         assert_eq!(decode_initial(b"*").unwrap_err(), SaslError::NotBase64);
         assert!(decode_initial(b"=").unwrap().is_empty());
         assert_eq!(decode_response(b"=").unwrap_err(), SaslError::NotBase64);
-        assert_eq!(decode_response(b"YQ").unwrap_err(), SaslError::NotBase64);
+        for line in
+            [&b"YQ"[..], b"YR==", b"YQ=", b"YQ==\r", b" YQ==", b"-_8=", b"YQ==YQ==", b"Y=Q="]
+        {
+            assert_eq!(decode_response(line).unwrap_err(), SaslError::NotBase64, "{line:?}");
+            assert_eq!(decode_initial(line).unwrap_err(), SaslError::NotBase64, "{line:?}");
+        }
         assert_eq!(decode_response(&[b'a'; RESPONSE_MAX + 1]).unwrap_err(), SaslError::TooLong);
     }
 }

@@ -6,15 +6,11 @@
 mod server_kit;
 
 use server_kit::{Conversation, all_extensions, parameters};
-use smtp_proto::server::{AuthOffer, Daemon, Parameters, Session};
+use smtp_proto::server::{Daemon, Parameters, Session};
 
 fn open() -> Conversation {
-    let parameters = Parameters {
-        auth: AuthOffer::Always,
-        extensions: all_extensions(),
-        message_octets_max: 1 << 20,
-        ..parameters()
-    };
+    let parameters =
+        Parameters { extensions: all_extensions(), message_octets_max: 1 << 20, ..parameters() };
     let mut conversation = Conversation::open(parameters, true);
     conversation.receive(b"EHLO a\r\nAUTH PLAIN AGFubmEAc2VjcmV0\r\n");
     conversation

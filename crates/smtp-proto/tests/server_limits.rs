@@ -8,7 +8,7 @@ mod server_kit;
 use std::sync::Arc;
 
 use server_kit::{BEGIN, Conversation, Rules, parameters};
-use smtp_proto::server::{Action, AuthOffer, CloseReason, Parameters, Reply, Session, Verb};
+use smtp_proto::server::{Action, CloseReason, Mechanisms, Parameters, Reply, Session, Verb};
 
 fn last_reply(conversation: &Conversation) -> String {
     let text = String::from_utf8(conversation.output.clone()).unwrap();
@@ -42,8 +42,7 @@ fn a_line_without_end_takes_no_memory_and_is_one_error() {
 
 #[test]
 fn an_auth_line_may_have_12288_octets() {
-    let with_auth = Parameters { auth: AuthOffer::Always, ..parameters() };
-    let mut conversation = Conversation::open(with_auth, false);
+    let mut conversation = Conversation::open_with_auth(parameters(), false);
     conversation.receive(b"EHLO a\r\nAUTH PLAIN\r\n");
     // 9216 octets of credentials are 12288 of base64: three octets a group, all of them `aaa`
     // but for the two NULs.
@@ -108,7 +107,7 @@ fn accepted_mail_pays_for_them() {
 
 #[test]
 fn a_question_without_an_answer_ends_the_session() {
-    let mut session = Session::<Rules>::new(Arc::new(parameters()), false, BEGIN);
+    let mut session = Session::<Rules>::new(Arc::new(parameters()), Mechanisms::NONE, false, BEGIN);
     let mut output = Vec::new();
     let input = b"HELO a\r\nMAIL FROM:<a@example.net>\r\nQUIT\r\n";
     let step = session.next(input, &mut output);
@@ -124,7 +123,7 @@ fn a_question_without_an_answer_ends_the_session() {
 
 #[test]
 fn the_daemon_can_end_a_session_in_any_state() {
-    let mut session = Session::<Rules>::new(Arc::new(parameters()), true, BEGIN);
+    let mut session = Session::<Rules>::new(Arc::new(parameters()), Mechanisms::NONE, true, BEGIN);
     let mut output = Vec::new();
     session.end(CloseReason::Timeout, &mut output);
     assert_eq!(output, b"421 4.4.2 Timeout, closing the connection\r\n");

@@ -7,13 +7,12 @@ mod server_kit;
 
 use proptest::prelude::*;
 use server_kit::{Conversation, all_extensions, parameters};
-use smtp_proto::server::{AuthOffer, LoneLf, Parameters};
+use smtp_proto::server::{LoneLf, Parameters};
 
 fn hard_to_close() -> Parameters {
     Parameters {
         errors_max: u32::MAX,
         auth_failures_max: u32::MAX,
-        auth: AuthOffer::Always,
         extensions: all_extensions(),
         xclient: true,
         ..parameters()
@@ -103,7 +102,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn in_pieces(stream: &[u8], cuts: &[usize], parameters: Parameters) -> Conversation {
-    let mut conversation = Conversation::open(parameters, false);
+    let mut conversation = Conversation::open_with_auth(parameters, false);
     let mut rest = stream;
     for cut in cuts.iter().cycle() {
         if rest.is_empty() {
@@ -165,7 +164,7 @@ proptest! {
         if reject {
             parameters.lone_lf = LoneLf::Reject;
         }
-        let mut conversation = Conversation::open(parameters, false);
+        let mut conversation = Conversation::open_with_auth(parameters, false);
         conversation.receive(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
         conversation.asked.clear();
         conversation.receive(&data);
@@ -227,7 +226,7 @@ proptest! {
         prop_oneof!["[ -~]{0,30}", Just(".".to_string()), Just("..".to_string()),
             Just(".x".to_string())], 0..20),
     ) {
-        let mut conversation = Conversation::open(hard_to_close(), false);
+        let mut conversation = Conversation::open_with_auth(hard_to_close(), false);
         conversation.receive(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
         let text: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
         for line in &lines {

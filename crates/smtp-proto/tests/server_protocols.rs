@@ -6,11 +6,10 @@
 mod server_kit;
 
 use server_kit::{Conversation, all_extensions, parameters};
-use smtp_proto::server::{AuthOffer, Parameters};
+use smtp_proto::server::Parameters;
 
 fn house() -> Parameters {
-    let (auth, extensions) = (AuthOffer::Always, all_extensions());
-    Parameters { auth, extensions, starttls: true, ..parameters() }
+    Parameters { extensions: all_extensions(), starttls: true, ..parameters() }
 }
 
 /// What brings the session into each state in which commands are read.
@@ -35,7 +34,7 @@ fn a_request_of_http_ends_the_session_in_every_state() {
         let request =
             format!("{verb} / HTTP/1.1\r\nHost: x\r\n\r\nMAIL FROM:<evil@example.net>\r\n");
         for piece in [1, request.len()] {
-            let mut conversation = Conversation::open(house(), false);
+            let mut conversation = Conversation::open_with_auth(house(), false);
             conversation.receive(state.as_bytes());
             request.as_bytes().chunks(piece).for_each(|piece| conversation.receive(piece));
             assert_eq!(conversation.asked.last().unwrap(), "close http", "{state:?} {verb}");
@@ -47,7 +46,7 @@ fn a_request_of_http_ends_the_session_in_every_state() {
 
 #[test]
 fn a_handshake_is_answered_at_once_and_only_as_the_first_octet() {
-    let mut conversation = Conversation::open(house(), false);
+    let mut conversation = Conversation::open_with_auth(house(), false);
     conversation.receive(b"\x16");
     assert_eq!(conversation.asked, ["close tls-on-plain-port"]);
     assert_eq!(
@@ -55,7 +54,7 @@ fn a_handshake_is_answered_at_once_and_only_as_the_first_octet() {
         "554 5.5.1 This port speaks plain text first: use STARTTLS"
     );
     for state in &STATES[1..] {
-        let mut conversation = Conversation::open(house(), false);
+        let mut conversation = Conversation::open_with_auth(house(), false);
         conversation.receive(state.as_bytes());
         conversation.receive(b"\x16\x03\x01\r\n");
         assert!(!conversation.closed);
@@ -71,7 +70,7 @@ fn a_handshake_is_answered_at_once_and_only_as_the_first_octet() {
 #[test]
 fn what_a_submission_server_must_not_offer() {
     for state in STATES {
-        let mut conversation = Conversation::open(house(), false);
+        let mut conversation = Conversation::open_with_auth(house(), false);
         conversation.receive(state.as_bytes());
         for command in [
             "ETRN example.org",
@@ -123,7 +122,7 @@ fn every_command_in_every_state_is_answered() {
     ];
     for (state, command) in STATES.iter().flat_map(|state| commands.map(|command| (state, command)))
     {
-        let mut conversation = Conversation::open(house(), false);
+        let mut conversation = Conversation::open_with_auth(house(), false);
         conversation.receive(state.as_bytes());
         conversation.output.clear();
         conversation.receive(format!("{command}\r\n").as_bytes());

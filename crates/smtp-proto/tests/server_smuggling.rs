@@ -11,7 +11,7 @@
 mod server_kit;
 
 use server_kit::{Conversation, all_extensions, parameters};
-use smtp_proto::server::{AuthOffer, LoneLf, Parameters};
+use smtp_proto::server::{LoneLf, Parameters};
 
 use Outcome::{Ends, LoneCr, Mended, Text};
 
@@ -76,13 +76,7 @@ const OPENING: &str = "EHLO a\r\nMAIL FROM:<anna@example.net>\r\nRCPT TO:<ben@ex
 const SECOND: &str = "MAIL FROM:<evil@example.net>\r\nRCPT TO:<x@example.org>\r\nDATA\r\nB\r\n";
 
 fn house(lone_lf: LoneLf) -> Parameters {
-    Parameters {
-        lone_lf,
-        auth: AuthOffer::Always,
-        extensions: all_extensions(),
-        message_octets_max: 10_000,
-        ..parameters()
-    }
+    Parameters { lone_lf, extensions: all_extensions(), message_octets_max: 10_000, ..parameters() }
 }
 
 /// What the daemon was asked about messages: one line each.
@@ -98,7 +92,7 @@ fn has_second(conversation: &Conversation) -> bool {
 /// The stream in one piece, in two cut at each octet, and in octets.
 fn each_cut(stream: &[u8], lone_lf: LoneLf, check: impl Fn(&Conversation)) {
     let play = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut conversation = Conversation::open(house(lone_lf), false);
+        let mut conversation = Conversation::open_with_auth(house(lone_lf), false);
         for piece in pieces {
             conversation.receive(piece);
         }
@@ -220,7 +214,7 @@ fn it_does_not_matter_where_a_chunk_ends() {
                 stream.extend_from_slice(tail);
                 stream.extend_from_slice(b"QUIT\r\n");
                 for pieces in [stream.len(), 1] {
-                    let mut conversation = Conversation::open(house(lone_lf), false);
+                    let mut conversation = Conversation::open_with_auth(house(lone_lf), false);
                     stream.chunks(pieces).for_each(|piece| conversation.receive(piece));
                     let place =
                         format!("{sequence:?} {lone_lf:?} cut at {cut}, pieces of {pieces}");
@@ -302,7 +296,7 @@ fn a_chunk_that_nobody_can_count_ends_the_session() {
             parameters.extensions.chunking = offered;
             let stream = format!("{OPENING}{command}\r\n{SECOND}");
             for piece in [1, stream.len()] {
-                let mut conversation = Conversation::open(parameters.clone(), false);
+                let mut conversation = Conversation::open_with_auth(parameters.clone(), false);
                 stream.as_bytes().chunks(piece).for_each(|piece| conversation.receive(piece));
                 assert!(!has_second(&conversation), "{command:?}");
                 assert_eq!(conversation.asked.last().unwrap(), "close bdat", "{command:?}");
@@ -329,12 +323,12 @@ fn a_message_behind_a_command_that_is_none_is_no_command() {
 fn nothing_in_clear_survives_the_beginning_of_tls() {
     let with_tls = Parameters { starttls: true, ..house(LoneLf::Reject) };
     for injected in ["EHLO evil\r\n", "\r\n", "X", "MAIL FROM:<evil@example.net>\r\n", "\u{16}"] {
-        let mut conversation = Conversation::open(with_tls.clone(), false);
+        let mut conversation = Conversation::open_with_auth(with_tls.clone(), false);
         conversation.receive(format!("EHLO a\r\nSTARTTLS\r\n{injected}").as_bytes());
         assert_eq!(conversation.asked, ["close pipelined-starttls"], "{injected:?}");
     }
     for before in [OPENING.to_owned(), format!("{OPENING}BDAT 3\r\na\r\n")] {
-        let mut conversation = Conversation::open(with_tls.clone(), false);
+        let mut conversation = Conversation::open_with_auth(with_tls.clone(), false);
         conversation.receive(before.as_bytes());
         conversation.receive(b"STARTTLS\r\n");
         conversation.receive(b"DATA\r\n");

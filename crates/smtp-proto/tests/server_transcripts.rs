@@ -16,12 +16,19 @@ mod server_kit;
 
 use std::path::Path;
 
-use server_kit::{Conversation, all_extensions, parameters};
-use smtp_proto::server::{AuthOffer, LoneLf, Parameters};
+use sasl::{Mechanism, Offer};
+use server_kit::{AuthOffer, Conversation, all_extensions, parameters};
+use smtp_proto::server::{LoneLf, Mechanisms, Parameters};
 
 #[derive(Clone)]
 struct Setting {
     parameters: Parameters,
+    auth: AuthOffer,
+    /// Instead of what `auth` says.
+    in_clear: Option<Offer>,
+    under_tls: Option<Offer>,
+    /// Whether the client shows a certificate in the handshake.
+    certificate: bool,
     tls: bool,
     tls_broken: bool,
     /// The outcome depends on what arrives together, as with pipelined STARTTLS.
@@ -38,13 +45,16 @@ impl Setting {
             "whole-only" => self.whole_only = true,
             "starttls" => self.parameters.starttls = true,
             "auth" => {
-                self.parameters.auth = match value {
+                self.auth = match value {
                     "never" => AuthOffer::Never,
                     "under-tls" => AuthOffer::UnderTls,
                     "always" => AuthOffer::Always,
                     _ => panic!("auth {value}"),
                 }
             }
+            "in-clear" => self.in_clear = Some(offer(value)),
+            "under-tls" => self.under_tls = Some(offer(value)),
+            "certificate" => self.certificate = true,
             "reject-lone-lf" => self.parameters.lone_lf = LoneLf::Reject,
             "message-max" => self.parameters.message_octets_max = number().into(),
             "recipients-max" => self.parameters.recipients_max = number(),
@@ -65,10 +75,24 @@ impl Setting {
     }
 
     fn open(&self) -> Conversation {
-        let mut conversation = Conversation::open(self.parameters.clone(), self.tls);
+        let mut mechanisms = self.auth.mechanisms(self.tls);
+        mechanisms.under_tls = self.under_tls.unwrap_or(mechanisms.under_tls);
+        let now = if self.tls { self.under_tls } else { self.in_clear };
+        mechanisms.now = now.unwrap_or(mechanisms.now);
+        let mut conversation =
+            Conversation::open_offering(self.parameters.clone(), mechanisms, self.tls);
         conversation.tls_broken = self.tls_broken;
+        if self.certificate {
+            let now = mechanisms.under_tls.with(Mechanism::External);
+            conversation.after_tls = Some(Mechanisms { now, under_tls: now });
+        }
         conversation
     }
+}
+
+fn offer(names: &str) -> Offer {
+    let mechanism = |name: &str| Mechanism::parse(name.as_bytes()).unwrap();
+    names.split(' ').map(mechanism).collect()
 }
 
 fn unescape(text: &str) -> Vec<u8> {
@@ -149,8 +173,16 @@ fn last_exchange(items: &mut Vec<Item>, number: usize) -> &mut Exchange {
 }
 
 fn run(name: &str, items: &[Item], octet_by_octet: bool) {
-    let fresh =
-        Setting { parameters: parameters(), tls: false, tls_broken: false, whole_only: false };
+    let fresh = Setting {
+        parameters: parameters(),
+        auth: AuthOffer::UnderTls,
+        in_clear: None,
+        under_tls: None,
+        certificate: false,
+        tls: false,
+        tls_broken: false,
+        whole_only: false,
+    };
     let mut setting = fresh.clone();
     let mut conversation: Option<Conversation> = None;
     for item in items {

@@ -201,7 +201,7 @@ impl SubmissionConfig {
             if listen.tls == TlsMode::None && listen.offers_auth() {
                 warnings.push(format!(
                     "submission listener {}: with tls = \"none\", only clients in \
-                     cleartext_auth_networks can authenticate",
+                     cleartext_auth_networks can send a password",
                     listen.name
                 ));
             }

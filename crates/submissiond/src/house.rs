@@ -45,6 +45,10 @@ pub(crate) struct Listening {
     /// Who is asked beside the chain.
     pub(crate) checks: Checks,
     pub(crate) receives_local_mail: bool,
+    /// Whether SMTP AUTH can let a message in.
+    pub(crate) offers_auth: bool,
+    /// Whether a master user may send in a customer's name.
+    pub(crate) masters_may_send: bool,
     /// Whether a login that a proxy claims is believed.
     pub(crate) xclient_login: bool,
     pub(crate) tls: Option<Tls>,
@@ -53,13 +57,9 @@ pub(crate) struct Listening {
 
 /// The limits and offers of a listener, for each kind of client.
 pub(crate) struct ParametersFor {
-    /// Needs TLS before it authenticates.
     pub(crate) anybody: Arc<Parameters>,
-    /// Does not.
-    pub(crate) in_clear: Arc<Parameters>,
-    /// As those two, for a proxy that names its client by XCLIENT.
+    /// A proxy that names its client by XCLIENT.
     pub(crate) proxy: Arc<Parameters>,
-    pub(crate) proxy_in_clear: Arc<Parameters>,
 }
 
 /// Whose mail a recipient is.
@@ -138,6 +138,12 @@ impl House {
         Ok(self.is_local_domain(mailbox) || self.account_of(mailbox).await?.is_some())
     }
 
+    /// Whether a password may come in clear from `client`. `genuine`: whether the address is its
+    /// own.
+    pub(crate) fn allows_cleartext(&self, client: IpAddr, genuine: bool) -> bool {
+        genuine && self.cleartext_auth_networks.iter().any(|net| net.contains(&client))
+    }
+
     fn is_local_domain(&self, mailbox: &Mailbox) -> bool {
         mailbox.domain().is_some_and(|domain| self.local_domains.contains(domain))
     }
@@ -156,22 +162,10 @@ impl House {
 }
 
 impl Listening {
-    /// The limits and offers for a client. `genuine`: whether the address is its own; `proxy`:
-    /// whether the connection is one of a proxy that speaks XCLIENT.
-    pub(crate) fn parameters_for(
-        &self,
-        client: IpAddr,
-        genuine: bool,
-        proxy: bool,
-    ) -> Arc<Parameters> {
-        let networks = &self.house.cleartext_auth_networks;
-        let in_clear = genuine && networks.iter().any(|net| net.contains(&client));
-        let all = &self.parameters;
-        Arc::clone(match (proxy, in_clear) {
-            (false, false) => &all.anybody,
-            (false, true) => &all.in_clear,
-            (true, false) => &all.proxy,
-            (true, true) => &all.proxy_in_clear,
-        })
+    /// The limits and offers for a client. `proxy`: whether the connection is one of a proxy that
+    /// speaks XCLIENT.
+    pub(crate) fn parameters_for(&self, proxy: bool) -> Arc<Parameters> {
+        let ParametersFor { anybody, proxy: of_proxy } = &self.parameters;
+        Arc::clone(if proxy { of_proxy } else { anybody })
     }
 }

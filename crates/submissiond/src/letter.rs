@@ -83,11 +83,7 @@ impl Letter {
 
     /// Adds a recipient: anybody to a message that was permitted, a mailbox that is here to one
     /// that comes from elsewhere. Whether it may be added.
-    pub(crate) async fn add_recipient(
-        &mut self,
-        listening: &Listening,
-        mailbox: Mailbox,
-    ) -> bool {
+    pub(crate) async fn add_recipient(&mut self, listening: &Listening, mailbox: Mailbox) -> bool {
         let place = listening.house.place(ForwardPath::Mailbox(mailbox)).await;
         match (&mut self.right, place) {
             (_, Place::Nowhere | Place::Unqualified | Place::Undecided)

@@ -19,6 +19,7 @@ mod input;
 mod letter;
 mod log;
 mod message;
+mod offer;
 mod originator;
 mod pace;
 mod rights;

@@ -23,6 +23,8 @@ pub(crate) fn authenticated(listening: &Listening, visitor: &Visitor, login: &Lo
     info!(
         target: "lastpost::submission",
         account = login.account.key().as_str(),
+        master = acting(login),
+        mechanism = visitor.mechanism,
         rip = %login.client,
         tls = visitor.client.tls_version(),
         listener = listening.name,
@@ -45,6 +47,7 @@ pub(crate) fn login_refused(
         reason = refused.reason,
         code = refused.reply.code(),
         account = login.account.key().as_str(),
+        master = acting(login),
         rip = %login.client,
         tls = visitor.client.tls_version(),
         listener = listening.name,
@@ -113,6 +116,7 @@ pub(crate) fn accepted(listening: &Listening, mail: &Mail, stored: &Stored, toke
         queue_id = %stored.id,
         transaction = %token,
         account = stored.account.as_ref().map(address::AccountKey::as_str),
+        master = mail.acting.as_ref().map(address::AccountKey::as_str),
         authority = stored.authority,
         rip = %mail.client.address,
         sender = ?mail.sender.to_string(),
@@ -229,6 +233,11 @@ pub(crate) fn ended(
 /// The account as the log names it; mail from elsewhere has none.
 fn named(account: Option<&Arc<Account>>) -> Option<&str> {
     account.map(|account| account.key().as_str())
+}
+
+/// The master user who opened the account, if one did.
+fn acting(login: &Login) -> Option<&str> {
+    login.acting.as_ref().map(address::AccountKey::as_str)
 }
 
 /// Milliseconds since `MAIL`.

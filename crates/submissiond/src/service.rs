@@ -11,7 +11,7 @@ use filter::{Filters, UnknownFilter};
 use ipnet::IpNet;
 use limits::Limits;
 use netio::{Drain, Gate, Listener, ServeError, ServeOptions, Tls, TlsError, TlsMode};
-use smtp_proto::server::{AuthOffer, Extensions, LoneLf, Parameters};
+use smtp_proto::server::{Extensions, LoneLf, Parameters};
 use spool::Spool;
 use tokio::task::JoinSet;
 
@@ -261,21 +261,18 @@ fn listening(
     tls: Option<Tls>,
     (chain, checks): (Chain, Checks),
 ) -> Listening {
-    let parameters = |auth, xclient| Arc::new(parameters(config, listen, house, auth, xclient));
+    let parameters = |xclient| Arc::new(parameters(config, listen, house, xclient));
     Listening {
         house: Arc::clone(house),
         name: listen.name.clone(),
         chain,
         checks,
         receives_local_mail: listen.receives_local_mail,
+        offers_auth: listen.offers_auth(),
+        masters_may_send: listen.masters_may_send,
         xclient_login: listen.xclient_login && listen.offers_auth(),
         tls: tls.filter(|_| listen.tls != TlsMode::None),
-        parameters: ParametersFor {
-            anybody: parameters(AuthOffer::UnderTls, false),
-            in_clear: parameters(AuthOffer::Always, false),
-            proxy: parameters(AuthOffer::UnderTls, true),
-            proxy_in_clear: parameters(AuthOffer::Always, true),
-        },
+        parameters: ParametersFor { anybody: parameters(false), proxy: parameters(true) },
     }
 }
 
@@ -283,7 +280,6 @@ fn parameters(
     config: &SubmissionConfig,
     listen: &SubmissionListen,
     house: &House,
-    auth: AuthOffer,
     xclient: bool,
 ) -> Parameters {
     let protocol = &config.protocol;
@@ -299,7 +295,6 @@ fn parameters(
             LoneLfRule::Reject => LoneLf::Reject,
         },
         starttls: listen.tls == TlsMode::Starttls,
-        auth: if listen.offers_auth() { auth } else { AuthOffer::Never },
         extensions: Extensions {
             smtputf8: protocol.smtputf8,
             chunking: protocol.chunking,

@@ -12,9 +12,11 @@ use smtp_proto::server::{Action, CloseReason, Reply, Session};
 use tokio::time::Instant;
 
 use crate::answer;
+use crate::answer::Exchange;
 use crate::house::Listening;
 use crate::input::Input;
 use crate::log;
+use crate::offer;
 use crate::pace::Pace;
 use crate::transaction::Submission;
 use crate::visitor::Visitor;
@@ -51,6 +53,7 @@ struct Conversation {
     listening: Arc<Listening>,
     session: Session<Submission>,
     visitor: Visitor,
+    exchange: Exchange,
     input: Input,
     output: Vec<u8>,
     block: Vec<u8>,
@@ -74,15 +77,17 @@ impl Conversation {
         if proxy {
             xclient::doubt(&mut connection);
         }
-        let (peer, genuine) = (connection.peer(), connection.genuine_address());
-        let parameters = listening.parameters_for(peer, genuine, proxy);
+        let visitor = Visitor::new(&connection, proxy);
+        let mechanisms = offer::mechanisms(&listening, &connection, &visitor);
+        let parameters = listening.parameters_for(proxy);
         let at = listening.house.clock.now().wall.as_second();
-        let session = Session::new(parameters, connection.is_tls(), at);
+        let session = Session::new(parameters, mechanisms, connection.is_tls(), at);
         let mut output = Vec::new();
         session.greet(&mut output);
         Self {
             command_deadline: Instant::now() + listening.house.command_timeout,
-            visitor: Visitor::new(&connection),
+            visitor,
+            exchange: None,
             connection,
             listening,
             session,
@@ -111,9 +116,16 @@ impl Conversation {
     }
 
     async fn act(&mut self) -> Next {
-        let Self { connection, listening, session, visitor, input, output, block, .. } = self;
+        let Self {
+            connection, listening, session, visitor, exchange, input, output, block, ..
+        } = self;
+        let within_exchange = session.is_in_exchange();
         let step = session.next(input.rest(), output);
         input.take(step.consumed);
+        // Also a response that was no message may hold a secret.
+        if within_exchange || matches!(step.action, Action::Sasl(..)) {
+            input.wipe();
+        }
         // Answers that wait are boxed: their state is large, and a session idles far longer.
         match step.action {
             Action::More => return Next::Read,
@@ -123,10 +135,10 @@ impl Conversation {
                 return Next::StartTls;
             }
             Action::StartTls(pending) => pending.refuse(&Reply::TLS_UNAVAILABLE, output),
-            Action::Verify(credentials, pending) => {
-                input.wipe();
-                let verify = answer::verify(listening, visitor, credentials, pending, output);
-                Box::pin(verify).await;
+            Action::Sasl(said, pending) => {
+                let asked = (said, pending);
+                let turn = answer::sasl(listening, connection, visitor, exchange, asked, output);
+                Box::pin(turn).await;
             }
             Action::Xclient(facts, pending) => {
                 let believed =
@@ -193,6 +205,9 @@ impl Conversation {
     /// `None`: the daemon is going down.
     async fn read_command(&mut self, drain: &Drain) -> Result<Option<usize>, NetError> {
         self.pace = None;
+        if !self.session.is_in_exchange() {
+            self.exchange = None;
+        }
         self.output = Vec::new();
         self.block = Vec::new();
         let deadline = self.command_deadline;
@@ -225,6 +240,8 @@ impl Conversation {
         if let Some(tls) = &self.listening.tls {
             self.connection.start_tls(tls, self.input.discard(), timeout).await?;
             self.visitor.begin_tls(&self.connection);
+            let mechanisms = offer::mechanisms(&self.listening, &self.connection, &self.visitor);
+            self.session.offer(mechanisms);
         }
         self.command_deadline = Instant::now() + self.listening.house.command_timeout;
         Ok(())

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use address::{Mailbox, ReversePath};
+use address::{AccountKey, Mailbox, ReversePath};
 use auth::{Account, Attempt, Login, Moment, Permit, Refusal, Settlement};
 use envelope::Coding;
 use smtp_proto::server::Daemon;
@@ -57,6 +57,8 @@ pub(crate) struct Mail {
     pub(crate) extended: bool,
     /// Whether somebody had authenticated.
     pub(crate) authenticated: bool,
+    /// The master user who opened the account for it, if one did.
+    pub(crate) acting: Option<AccountKey>,
     /// By which mechanism of SASL.
     pub(crate) mechanism: Option<&'static str>,
     pub(crate) failed_auth: bool,

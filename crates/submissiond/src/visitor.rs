@@ -14,20 +14,22 @@ pub(crate) struct Visitor {
     pub(crate) client: Client,
     /// The client's name for itself, where a proxy told it.
     pub(crate) helo: Option<Box<str>>,
+    /// Whether the connection is a proxy's that speaks XCLIENT: what TLS says is said of the proxy.
+    pub(crate) proxied: bool,
     /// By which mechanism of SASL it has authenticated.
     pub(crate) mechanism: Option<&'static str>,
     refusals: u32,
 }
 
 impl Visitor {
-    pub(crate) fn new(connection: &Connection) -> Self {
+    pub(crate) fn new(connection: &Connection, proxied: bool) -> Self {
         let client = Client {
             address: connection.peer(),
             port: connection.peer_addr().port(),
             genuine_address: connection.genuine_address(),
             tls: tls(connection),
         };
-        Self { client, helo: None, mechanism: None, refusals: 0 }
+        Self { client, helo: None, proxied, mechanism: None, refusals: 0 }
     }
 
     /// TLS has begun: nothing that was said before counts.

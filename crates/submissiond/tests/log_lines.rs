@@ -9,7 +9,8 @@ mod kit;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use kit::{LEGACY, RECEIVING, Says, WRONG_PASSWORD, start};
+use auth::{AuthConfig, MasterConfig};
+use kit::{LEGACY, Plan, RECEIVING, Says, WRONG_PASSWORD, start, start_plan};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -67,6 +68,8 @@ async fn one_line_for_each_happening() {
     let succeeded = lines.with("login succeeded");
     assert_eq!(succeeded.len(), 1);
     assert!(succeeded[0].contains(r#"account="anna@example.net""#), "{succeeded:?}");
+    assert!(succeeded[0].contains(r#"mechanism="PLAIN""#), "{succeeded:?}");
+    assert!(!succeeded[0].contains("master="), "{succeeded:?}");
     let refused = lines.with("message refused");
     assert_eq!(refused.len(), 1);
     assert!(refused[0].contains(r#"reason="header" code=550"#), "{refused:?}");
@@ -94,11 +97,45 @@ async fn one_line_for_each_happening() {
         r#"counts="ehlo=1 auth=1/2 mail=3/4 rcpt=2/3 data=1/2 rset=1 quit=1 commands=10/14""#;
     assert!(ended[0].contains(r#"reason="quit""#) && ended[0].contains(counts), "{ended:?}");
     a_session_cannot_fill_the_log(&lines).await;
+    who_sends_for_a_customer_is_named(&lines).await;
     for secret in ["secret", "AGFubm", "wrong"] {
         let found: Vec<_> =
             lines.with(secret).into_iter().filter(|l| !l.contains("wrong-password")).collect();
         assert!(found.is_empty(), "{found:?}");
     }
+}
+
+/// `help`, a master user, for anna: where he may, and where he may not.
+async fn who_sends_for_a_customer_is_named(lines: &Lines) {
+    let directory = tempfile::tempdir().unwrap();
+    let passwd_file = directory.path().join("masters");
+    std::fs::write(&passwd_file, "help:{PLAIN}staff\n").unwrap();
+    let networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let master = MasterConfig { passwd_file, networks, ..MasterConfig::default() };
+    let config = AuthConfig { master, ..AuthConfig::default() };
+    for allowed in [true, false] {
+        let listener = format!("{LEGACY}masters_may_send = {allowed}\n");
+        let authenticator = Some(kit::authenticator(config.clone(), kit::the_usual()));
+        let daemon = start_plan(Plan { authenticator, ..Plan::new(listener) }).await;
+        let mut client = daemon.legacy().await;
+        client.expect("AUTH LOGIN YW5uYUBleGFtcGxlLm5ldCpoZWxw", "334 ").await;
+        let code = if allowed { "235" } else { "535" };
+        client.expect("c3RhZmY=", code).await;
+        if allowed {
+            let text = "From: anna@example.net\r\n\r\nHi\r\n";
+            client.submit("anna@example.net", &["x@example.org"], text).await;
+        }
+    }
+    let named = r#"account="anna@example.net" master="help""#;
+    let succeeded = lines.with("login succeeded");
+    let words = format!(r#"{named} mechanism="LOGIN""#);
+    assert!(succeeded.last().unwrap().contains(&words), "{succeeded:?}");
+    let accepted = lines.with("message accepted");
+    assert!(accepted.last().unwrap().contains(named), "{accepted:?}");
+    let refused = lines.with("login refused");
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].contains(r#"reason="master-user" code=535"#), "{refused:?}");
+    assert!(refused[0].contains(named), "{refused:?}");
 }
 
 /// Refusals that are not for good end no session, and its log is bounded all the same.

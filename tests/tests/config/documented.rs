@@ -18,13 +18,25 @@ const SIGNING_KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\n\
     MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
     -----END PRIVATE KEY-----\n";
 
+/// The public key of RFC 8037 appendix A.2.
+const TOKEN_KEYS: &[u8] = br#"{"keys":[{"kty":"OKP","crv":"Ed25519",
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+
 /// Every table of the file.
 const TABLES: &[&str] = &[
     "",
     "tls",
     "tls.named",
     "accounts",
+    "accounts.source",
+    "accounts.source.passwd_file",
+    "accounts.source.ldap",
+    "accounts.source.ldap.search",
+    "accounts.source.http",
     "auth",
+    "oauth",
+    "oauth.keys",
+    "oauth.introspection",
     "pop3",
     "pop3.protocol",
     "pop3.maildrop",
@@ -102,6 +114,7 @@ fn furnished() -> Site {
     let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     site.write("etc/lastpost/dkim/example.net.s2026.pem", SIGNING_KEY);
     site.write("etc/lastpost/client-token.key", &[7; 32]);
+    site.write("etc/lastpost/oauth-keys.json", TOKEN_KEYS);
     site.write("etc/lastpost/tls/example.org-fullchain.pem", chain.as_bytes());
     site.write("etc/lastpost/tls/example.org-privkey.pem", key.as_bytes());
     site
@@ -189,6 +202,80 @@ fn the_examples_are_good_configuration_too() {
     assert_eq!(json["accounts"], 1);
 }
 
+#[test]
+fn the_figures_of_oauth_are_those_in_the_code() {
+    let site = furnished();
+    let shown = load(&site, &[DEFAULT, EXAMPLE]).oauth.unwrap();
+    let code = oauth::OAuthConfig::default();
+    assert_eq!(shown.login_claim, code.login_claim);
+    assert_eq!((shown.types, shown.leeway), (code.types, code.leeway));
+    let keys = oauth::KeysConfig { file: None, ..shown.keys.unwrap() };
+    assert_eq!(keys, oauth::KeysConfig::default());
+    // Of the table that stands in the place of another, what is not a matter of the site.
+    let text = documented();
+    let table = text.split("# Instead: [oauth.introspection]\n").nth(1).unwrap();
+    let table = table.split("\n# -----").next().unwrap();
+    let asked: oauth::IntrospectionConfig = toml::from_str(&in_force(table, &[INSTEAD])).unwrap();
+    let code = oauth::IntrospectionConfig {
+        url: asked.url.clone(),
+        client_id: asked.client_id.clone(),
+        client_secret_file: asked.client_secret_file.clone(),
+        client_secret_env: asked.client_secret_env.clone(),
+        client_secret_credential: asked.client_secret_credential.clone(),
+        ca_file: asked.ca_file.clone(),
+        ..oauth::IntrospectionConfig::default()
+    };
+    assert_eq!(asked, code);
+}
+
+#[test]
+fn the_figures_of_directory_and_hook_are_those_in_the_code() {
+    use accounts::http::HttpConfig;
+    use accounts::ldap::{LdapConfig, LdapSearch};
+
+    let text = documented();
+    let table = |name: &str| {
+        let begun = text.split(&format!("# Instead: [{name}]\n")).nth(1).unwrap().to_owned();
+        in_force(begun.split("\n\n").next().unwrap(), &[INSTEAD])
+    };
+    let directory: LdapConfig = toml::from_str(&table("accounts.source.ldap")).unwrap();
+    let code = LdapConfig {
+        servers: directory.servers.clone(),
+        password_file: directory.password_file.clone(),
+        password_env: directory.password_env.clone(),
+        password_credential: directory.password_credential.clone(),
+        ..LdapConfig::default()
+    };
+    assert_same("accounts.source.ldap", &code, &directory);
+    let search: LdapSearch = toml::from_str(&table("accounts.source.ldap.search")).unwrap();
+    let code = LdapSearch {
+        base: search.base.clone(),
+        filter: search.filter.clone(),
+        ..LdapSearch::default()
+    };
+    assert_same("accounts.source.ldap.search", &code, &search);
+    let attributes = toml::from_str(&table("accounts.source.ldap.attributes")).unwrap();
+    let (password_file, password_env, password_credential) = (None, None, None);
+    let whole = LdapConfig {
+        search,
+        attributes,
+        password_file,
+        password_env,
+        password_credential,
+        ..directory
+    };
+    assert!(whole.check().is_ok(), "{:?}", whole.check());
+    let hook: HttpConfig = toml::from_str(&table("accounts.source.http")).unwrap();
+    let code = HttpConfig {
+        url: hook.url.clone(),
+        token_file: hook.token_file.clone(),
+        token_env: hook.token_env.clone(),
+        token_credential: hook.token_credential.clone(),
+        ..HttpConfig::default()
+    };
+    assert_same("accounts.source.http", &code, &hook);
+}
+
 /// The keys and subtables of `table` that the file shows, whether in force or not.
 fn shown(text: &str, table: &str) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
@@ -213,16 +300,22 @@ fn shown(text: &str, table: &str) -> BTreeSet<String> {
 fn known(site: &Site, table: &str) -> BTreeSet<String> {
     let text = in_force(&documented(), &[DEFAULT, EXAMPLE]);
     let header = |line: &&str| line.trim_matches(['[', ']']) == table && line.starts_with('[');
-    let at = match table {
-        "" => 0,
-        _ => {
-            1 + text
-                .lines()
-                .position(|line| header(&line))
-                .unwrap_or_else(|| panic!("no [{table}]"))
+    let mut lines: Vec<&str> = text.lines().collect();
+    // A table that stands in the place of another is in force for this test alone.
+    let opened = match table.strip_prefix("accounts.source") {
+        // One of several, and what belongs to it.
+        Some("") => "[[accounts.source]]\nname = \"x\"\nkind = \"ldap\"".to_owned(),
+        Some(_) => format!("[[accounts.source]]\nname = \"x\"\nkind = \"ldap\"\n[{table}]"),
+        None => format!("[{table}]"),
+    };
+    let at = match (table, lines.iter().position(header)) {
+        ("", _) => 0,
+        (_, Some(place)) => place + 1,
+        (_, None) => {
+            lines.push(&opened);
+            lines.len()
         }
     };
-    let mut lines: Vec<&str> = text.lines().collect();
     lines.insert(at, "no_such_key = 1");
     let file = site.write("etc/lastpost/unknown.toml", lines.join("\n").as_bytes());
     let message = Config::load(&file).unwrap_err().to_string();

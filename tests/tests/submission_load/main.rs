@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod deferred;
+mod half_way;
 mod idle;
 mod sender;
 mod shop;

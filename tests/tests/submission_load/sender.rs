@@ -27,6 +27,15 @@ fn tls_session() -> ClientConnection {
 impl Sender {
     /// Greeted, and logged in.
     pub(crate) fn connect(to: SocketAddr, tls: bool, account: &DemoAccount) -> Self {
+        let mut sender = Self::greeted(to, tls);
+        let login = format!("\0{}\0{}", account.login, account.password);
+        let login = base64::engine::general_purpose::STANDARD.encode(login);
+        sender.ask(&format!("AUTH PLAIN {login}\r\n"), &["235"]);
+        sender
+    }
+
+    /// Greeted alone.
+    pub(crate) fn greeted(to: SocketAddr, tls: bool) -> Self {
         let socket = TcpStream::connect_timeout(&to, PATIENCE).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -37,9 +46,6 @@ impl Sender {
         };
         sender.replies(&["220"]);
         sender.ask("EHLO load.example\r\n", &["250"]);
-        let login = format!("\0{}\0{}", account.login, account.password);
-        let login = base64::engine::general_purpose::STANDARD.encode(login);
-        sender.ask(&format!("AUTH PLAIN {login}\r\n"), &["235"]);
         sender
     }
 

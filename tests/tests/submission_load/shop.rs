@@ -18,7 +18,15 @@ pub(crate) struct Shop {
 impl Shop {
     /// Running; mail for others goes to `next_hop`.
     pub(crate) fn open(next_hop: SocketAddr) -> Self {
+        Self::open_with(next_hop, &str::to_owned)
+    }
+
+    /// The same with its configuration file as `change` makes it.
+    pub(crate) fn open_with(next_hop: SocketAddr, change: &dyn Fn(&str) -> String) -> Self {
         let site = Site::new(next_hop, 3);
+        let file = site.installation().config_file();
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, change(&text)).unwrap();
         let program = site.installation().directory().join("wrapper");
         let script =
             format!("#!/bin/sh\nulimit -n 65536 2>/dev/null || true\nexec '{PROGRAM}' \"$@\"\n");

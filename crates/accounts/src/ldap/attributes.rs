@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::config::LdapMode;
 use super::message::Entry;
@@ -47,7 +48,8 @@ pub enum Column {
 }
 
 impl Column {
-    const fn name(self) -> &'static str {
+    /// Its key below `accounts.source.ldap`.
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Login => "attributes.login",
             Self::Password => "attributes.password",
@@ -92,9 +94,16 @@ pub(super) struct Attribute {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Nothing,
-    Text(String),
+    Text(Zeroizing<String>),
+    List(Vec<String>),
     /// More than can be meant, or no text.
     Wrong(&'static str),
+}
+
+impl Said {
+    pub(super) fn text(text: &str) -> Self {
+        Self::Text(Zeroizing::new(text.to_owned()))
+    }
 }
 
 impl Attribute {
@@ -115,6 +124,9 @@ impl Attribute {
             LdapMode::Bind => Column::Password,
             LdapMode::Hash => Column::Version,
         };
+        if !configured.contains_key(&Column::Login) {
+            return Err((Column::Login.name(), "it is missing".to_owned()));
+        }
         let mut read = Vec::with_capacity(configured.len() + 1);
         if !configured.contains_key(&default.0) {
             read.push((default.0, default.1));
@@ -176,12 +188,11 @@ impl Attribute {
         };
         match values.as_slice() {
             [] => Said::Nothing,
-            values if column.is_switch() => Said::Text(attribute.switch(values).to_owned()),
-            values if column.is_list() && values.iter().any(|value| value.contains(',')) => {
-                Said::Wrong("a value with a comma in it")
+            values if column.is_switch() => Said::text(attribute.switch(values)),
+            values if column.is_list() => {
+                Said::List(values.iter().map(|value| (*value).to_owned()).collect())
             }
-            values if column.is_list() => Said::Text(values.join(",")),
-            [value] => Said::Text((*value).to_owned()),
+            [value] => Said::text(value),
             _ => Said::Wrong("several values where one is expected"),
         }
     }

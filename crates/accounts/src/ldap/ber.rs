@@ -40,7 +40,11 @@ pub(super) fn header(octets: &[u8], limit: usize) -> Result<Option<(usize, usize
     let Some(&first) = octets.get(1) else { return Ok(None) };
     if first < 0x80 {
         let length = usize::from(first);
-        return if length > limit { Err(BerError::TooLong { limit }) } else { Ok(Some((2, length))) };
+        return if length > limit {
+            Err(BerError::TooLong { limit })
+        } else {
+            Ok(Some((2, length)))
+        };
     }
     let count = usize::from(first & 0x7f);
     if count == 0 || count > 8 {

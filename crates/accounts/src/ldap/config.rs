@@ -172,8 +172,9 @@ impl LdapConfig {
             let expected = "the entry below which accounts lie, such as \"ou=people,dc=example\"";
             return Err(wrong("search.base", "it is empty".to_owned(), expected));
         }
-        let base = DnTemplate::parse(&search.base)
-            .map_err(|problem| wrong("search.base", problem, "a name such as \"ou=%d,dc=example\""))?;
+        let base = DnTemplate::parse(&search.base).map_err(|problem| {
+            wrong("search.base", problem, "a name such as \"ou=%d,dc=example\"")
+        })?;
         let attributes = Attribute::read_all(&self.attributes, self.mode)
             .map_err(|(key, problem)| wrong(key, problem, Attribute::EXPECTED))?;
         Ok(Plan {

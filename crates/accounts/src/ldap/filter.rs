@@ -4,7 +4,7 @@
 //! the tree's values as octets and never becomes text that is read as a filter. What would have
 //! to be escaped in a filter therefore needs no escape here, and cannot change what is asked.
 
-use super::ber::{BOOLEAN, OCTETS, SEQUENCE, Writer};
+use super::ber::{OCTETS, SEQUENCE, Writer};
 use super::template::{Piece, Values};
 
 /// How deep filters may lie in each other, and how many parts they may have.
@@ -23,10 +23,22 @@ enum Node {
     Or(Vec<Node>),
     Not(Box<Node>),
     /// A comparison by its tag: equal, greater or equal, less or equal, about equal.
-    Compare { tag: u8, attribute: String, value: Value },
+    Compare {
+        tag: u8,
+        attribute: String,
+        value: Value,
+    },
     Present(String),
-    Substrings { attribute: String, parts: Vec<(u8, Value)> },
-    Extensible { attribute: String, rule: String, dn: bool, value: Value },
+    Substrings {
+        attribute: String,
+        parts: Vec<(u8, Value)>,
+    },
+    Extensible {
+        attribute: String,
+        rule: String,
+        dn: bool,
+        value: Value,
+    },
 }
 
 type Value = Vec<Piece>;
@@ -120,7 +132,7 @@ impl Node {
                 }
                 w.put(CONTEXT | 3, &fill(value));
                 if *dn {
-                    w.put(CONTEXT | 3 + BOOLEAN, &[0xff]);
+                    w.put(CONTEXT | 4, &[0xff]);
                 }
             }),
         }

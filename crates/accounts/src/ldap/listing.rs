@@ -35,17 +35,20 @@ pub(super) struct Listing {
     turns: Semaphore,
 }
 
-/// A list that has begun.
+/// A list that has begun; none: it ended there.
 struct Kept {
     after: AccountKey,
     since: Instant,
-    list: List,
+    list: Option<List>,
 }
 
 struct List {
     connection: Connection,
     cookie: Vec<u8>,
 }
+
+/// Accounts, and the list that goes on behind them.
+type Page = (Vec<Arc<Account>>, Option<List>);
 
 impl Listing {
     pub(super) fn new(base: String, filter: Vec<u8>, names: Vec<String>) -> Self {
@@ -69,31 +72,39 @@ impl Listing {
             _ => return Err("too many lists at once".to_owned()),
         };
         let limit = limit.clamp(1, PAGE_MAX);
-        let mut list = after.and_then(|after| self.take(after));
-        if let Some(after) = after.filter(|_| list.is_none()) {
-            match timeout_at(deadline, self.skip(pool, reading, after, limit)).await.map_err(late)? {
-                // What stood behind it in its own page is the next page.
-                Ok(Some((rest, at))) => {
-                    if !rest.is_empty() {
-                        self.keep(&rest, at);
-                        return Ok(Some(rest));
-                    }
-                    match at {
-                        None => return Ok(Some(Vec::new())),
-                        at => list = at,
-                    }
-                }
-                // It is gone: as near as can be is the beginning.
-                Ok(None) => {}
-                Err(problem) => return Err(problem),
+        let work = async {
+            match after {
+                None => self.read(pool, reading, None, limit).await,
+                Some(after) => self.behind(pool, reading, after, limit).await,
             }
-        }
-        let reading_on = self.read(pool, reading, list, limit);
-        let Some((page, list)) = timeout_at(deadline, reading_on).await.map_err(late)?? else {
+        };
+        let Some((page, list)) = timeout_at(deadline, work).await.map_err(late)?? else {
             return Ok(None);
         };
-        self.keep(&page, list);
+        if let Some(last) = page.last() {
+            self.keep(last.key(), list);
+        }
         Ok(Some(page))
+    }
+
+    async fn behind(
+        &self,
+        pool: &Pool,
+        reading: &Reading,
+        after: &AccountKey,
+        limit: usize,
+    ) -> Result<Option<Page>, String> {
+        match self.take(after) {
+            Some(None) => return Ok(Some((Vec::new(), None))),
+            Some(list) => return self.read(pool, reading, list, limit).await,
+            None => {}
+        }
+        match self.skip(pool, reading, after, limit).await? {
+            Some((page, list)) if !page.is_empty() || list.is_none() => Ok(Some((page, list))),
+            Some((_, list)) => self.read(pool, reading, list, limit).await,
+            // It is gone: as near as can be is the beginning.
+            None => self.read(pool, reading, None, limit).await,
+        }
     }
 
     /// The next page that has an account in it, and the list behind it.
@@ -103,7 +114,7 @@ impl Listing {
         reading: &Reading,
         mut list: Option<List>,
         limit: usize,
-    ) -> Result<Option<(Vec<Arc<Account>>, Option<List>)>, String> {
+    ) -> Result<Option<Page>, String> {
         loop {
             let begun = match list.take() {
                 Some(list) => list,
@@ -127,7 +138,7 @@ impl Listing {
         reading: &Reading,
         after: &AccountKey,
         limit: usize,
-    ) -> Result<Option<(Vec<Arc<Account>>, Option<List>)>, String> {
+    ) -> Result<Option<Page>, String> {
         let mut list = None;
         loop {
             let Some((mut page, rest)) = self.read(pool, reading, list, limit).await? else {
@@ -151,7 +162,7 @@ impl Listing {
         reading: &Reading,
         mut list: List,
         limit: usize,
-    ) -> Result<Option<(Vec<Arc<Account>>, Option<List>)>, String> {
+    ) -> Result<Option<Page>, String> {
         let search = Search {
             base: &self.base,
             scope: Scope::Sub,
@@ -174,7 +185,7 @@ impl Listing {
             _ => return Err(outcome.describe()),
         }
         // An entry that is no account was logged when it was read.
-        let page = entries.iter().filter_map(|entry| reading.account(entry, None).ok()).collect();
+        let page = entries.iter().filter_map(|entry| reading.account(entry).ok()).collect();
         match cookie.filter(|cookie| !cookie.is_empty()) {
             Some(cookie) => Ok(Some((page, Some(List { cookie, ..list })))),
             None => {
@@ -184,15 +195,14 @@ impl Listing {
         }
     }
 
-    fn take(&self, after: &AccountKey) -> Option<List> {
+    fn take(&self, after: &AccountKey) -> Option<Option<List>> {
         let mut kept = self.lock();
         kept.retain(|list| list.since.elapsed() < KEPT_FOR);
         let position = kept.iter().position(|list| list.after == *after)?;
         Some(kept.swap_remove(position).list)
     }
 
-    fn keep(&self, page: &[Arc<Account>], list: Option<List>) {
-        let (Some(last), Some(list)) = (page.last(), list) else { return };
+    fn keep(&self, after: &AccountKey, list: Option<List>) {
         let mut kept = self.lock();
         if kept.len() >= LISTS_MAX
             && let Some(oldest) =
@@ -200,7 +210,7 @@ impl Listing {
         {
             kept.swap_remove(oldest);
         }
-        kept.push(Kept { after: last.key().clone(), since: Instant::now(), list });
+        kept.push(Kept { after: after.clone(), since: Instant::now(), list });
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {

@@ -70,8 +70,12 @@ impl Outcome {
             80 => "other",
             _ => "unnamed",
         };
-        let shown: String =
-            self.diagnostic.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let shown: String = self
+            .diagnostic
+            .chars()
+            .take(120)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
         let gap = if shown.is_empty() { "" } else { ": " };
         format!("result {} ({name}){gap}{shown}", self.code)
     }
@@ -133,7 +137,10 @@ pub(super) enum Message {
     /// Other servers may know more; they are not asked.
     Reference,
     /// The end of a search, with the cookie of the next page; an empty one after the last.
-    Done { outcome: Outcome, cookie: Option<Vec<u8>> },
+    Done {
+        outcome: Outcome,
+        cookie: Option<Vec<u8>>,
+    },
     /// The answer to StartTLS.
     Extended(Outcome),
     /// Something in between that nobody asked for.
@@ -243,11 +250,14 @@ pub(super) fn search(id: u32, search: &Search<'_>) -> Zeroizing<Vec<u8>> {
     message(id, |w| {
         w.put_all(SEARCH, |w| {
             w.put(OCTETS, search.base.as_bytes());
-            w.put_number(ENUMERATED, match search.scope {
-                Scope::Base => 0,
-                Scope::One => 1,
-                Scope::Sub => 2,
-            });
+            w.put_number(
+                ENUMERATED,
+                match search.scope {
+                    Scope::Base => 0,
+                    Scope::One => 1,
+                    Scope::Sub => 2,
+                },
+            );
             // Aliases of the directory are not followed: they could lead out of the base.
             w.put_number(ENUMERATED, 0);
             w.put_number(INTEGER, search.size_limit);
@@ -273,6 +283,16 @@ pub(super) fn search(id: u32, search: &Search<'_>) -> Zeroizing<Vec<u8>> {
             });
         }
     })
+}
+
+/// An entry for tests of what is read from one.
+#[cfg(test)]
+pub(super) fn entry_of(dn: &str, attributes: &[(&str, &[&str])]) -> Entry {
+    let values = |values: &[&str]| -> Vec<_> {
+        values.iter().map(|value| Zeroizing::new(value.as_bytes().to_vec())).collect()
+    };
+    let attributes = attributes.iter().map(|(name, list)| ((*name).to_owned(), values(list)));
+    Entry { dn: dn.to_owned(), attributes: attributes.collect() }
 }
 
 #[cfg(test)]

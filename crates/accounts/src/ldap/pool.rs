@@ -195,7 +195,10 @@ impl Pool {
             let work = perform(&mut connection, request);
             match limited(deadline, self.share(deadline, 0), work).await {
                 Ok(reply) => return Ok(self.keep(connection, reply)),
-                Err(problem) if problem.is_of_request() => return Err(problem.to_string()),
+                Err(problem) if problem.is_of_request() => {
+                    self.servers.answered(server);
+                    return Err(problem.to_string());
+                }
                 Err(problem) => {
                     lock(&self.idle).retain(|other| other.server != server);
                     // It may have been closed while it lay here: then a new one will do.
@@ -206,12 +209,9 @@ impl Pool {
                 }
             }
         }
-        let work = async |position| {
-            let mut connection = self.open(position).await?;
-            let reply = perform(&mut connection, request).await?;
-            Ok((connection, reply))
-        };
-        let (connection, reply) = self.first_that_answers(deadline, problems, work).await?;
+        let (connection, reply) =
+            self.first_that_answers(deadline, problems, Some(request)).await?;
+        let reply = reply.ok_or("no answer to what was asked")?;
         Ok(self.keep(connection, reply))
     }
 
@@ -222,28 +222,30 @@ impl Pool {
     pub(super) async fn connect(&self) -> Result<Connection, String> {
         let deadline = Instant::now() + self.servers.timeout;
         self.servers.breaker.admit(self.servers.now())?;
-        let work = async |position| self.open(position).await;
-        let connection = self.first_that_answers(deadline, Vec::new(), work).await?;
+        let (connection, _) = self.first_that_answers(deadline, Vec::new(), None).await?;
         self.servers.answered(connection.server);
         Ok(connection)
     }
 
-    /// Does `work` with one server after the other until one does it. `problems`: what went
-    /// wrong before.
-    async fn first_that_answers<T>(
+    /// Connects to one server after the other until one answers, and asks it, if there is a
+    /// request. `problems`: what went wrong before.
+    async fn first_that_answers(
         &self,
         deadline: Instant,
         mut problems: Vec<String>,
-        work: impl AsyncFn(usize) -> Result<T, Problem>,
-    ) -> Result<T, String> {
+        request: Option<Request<'_>>,
+    ) -> Result<(Connection, Option<Reply>), String> {
         for (tried, position) in self.servers.order().into_iter().enumerate() {
             let share = self.share(deadline, tried);
             if share.is_zero() {
                 break;
             }
-            match limited(deadline, share, work(position)).await {
+            match limited(deadline, share, self.attempt(position, request)).await {
                 Ok(done) => return Ok(done),
-                Err(problem) if problem.is_of_request() => return Err(problem.to_string()),
+                Err(problem) if problem.is_of_request() => {
+                    self.servers.answered(position);
+                    return Err(problem.to_string());
+                }
                 Err(problem) => {
                     self.servers.failed(position, &problem);
                     problems.push(format!("{}: {problem}", self.servers.name(position)));
@@ -253,6 +255,19 @@ impl Pool {
         let problem = problems.join("; ");
         self.servers.all_failed(&problem);
         Err(problem)
+    }
+
+    async fn attempt(
+        &self,
+        position: usize,
+        request: Option<Request<'_>>,
+    ) -> Result<(Connection, Option<Reply>), Problem> {
+        let mut connection = self.open(position).await?;
+        let reply = match request {
+            Some(request) => Some(perform(&mut connection, request).await?),
+            None => None,
+        };
+        Ok((connection, reply))
     }
 
     /// A connection that was kept, unless a better server should be tried.
@@ -289,10 +304,12 @@ impl Pool {
     fn keep(&self, connection: Connection, reply: Reply) -> Reply {
         self.servers.answered(connection.server);
         // Those to a server that others stand before make way as soon as one of these answers.
+        let mut idle = lock(&self.idle);
+        idle.retain(|other| other.server <= connection.server);
         if connection.is_worn() || self.servers.have_better(connection.server) {
             connection.close();
         } else {
-            lock(&self.idle).push(connection);
+            idle.push(connection);
         }
         reply
     }

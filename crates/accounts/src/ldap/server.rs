@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use netio::PeerName;
 
+use crate::local::is_local;
+
 /// A server of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
@@ -61,6 +63,16 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Whether nobody on the way can listen.
+    pub(super) fn is_protected(&self) -> bool {
+        match &self.place {
+            Place::Unix(_) => true,
+            Place::Tcp { host, .. } => self.security != Security::Clear || is_local(host),
+        }
+    }
+}
+
 fn split_port(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => return Some((host, None)),
@@ -110,7 +122,10 @@ mod tests {
         assert_eq!(tcp("ldap://127.0.0.1:3389"), owned("127.0.0.1", 3389, Security::StartTls));
         assert_eq!(tcp("ldaps://[::1]:3636"), owned("::1", 3636, Security::Tls));
         assert_eq!(tcp("ldaps://[::1]"), owned("::1", 636, Security::Tls));
-        assert_eq!(Server::parse("ldap://a", false).unwrap().security, Security::Clear);
+        let open = Server::parse("ldap://a", false).unwrap();
+        assert!(open.security == Security::Clear && !open.is_protected());
+        assert!(Server::parse("ldap://127.0.0.1", false).unwrap().is_protected());
+        assert!(Server::parse("ldap://a", true).unwrap().is_protected());
         for text in ["ldapi:///run/ldapi", "ldapi://%2Frun%2fldapi"] {
             let server = Server::parse(text, true).unwrap();
             assert_eq!(server.place, Place::Unix("/run/ldapi".into()));
@@ -121,9 +136,21 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         for text in [
-            "", "a.example", "http://a.example", "ldap://", "ldap://a:", "ldap://a:0",
-            "ldap://a:+1", "ldap://a:99999", "ldap://a b", "ldaps://[::1", "ldapi://", "ldapi://x",
-            "ldapi:///a%0", "ldapi:///a%00", "ldap://a/dc=example?uid",
+            "",
+            "a.example",
+            "http://a.example",
+            "ldap://",
+            "ldap://a:",
+            "ldap://a:0",
+            "ldap://a:+1",
+            "ldap://a:99999",
+            "ldap://a b",
+            "ldaps://[::1",
+            "ldapi://",
+            "ldapi://x",
+            "ldapi:///a%0",
+            "ldapi:///a%00",
+            "ldap://a/dc=example?uid",
         ] {
             assert!(Server::parse(text, true).is_err(), "{text}");
         }

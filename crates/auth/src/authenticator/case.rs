@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::decide::{Outcome, Reason};
 use super::{Denied, Origin, Shared, later, service, shown};
 use crate::queue::Standing;
-use crate::throttle::{Source, Subject};
+use crate::throttle::{Admitted, PutOff, Source, Subject};
 use crate::{Login, Moment};
 
 /// An attempt that was let in.
@@ -23,9 +23,9 @@ pub(crate) struct Case {
     pub(crate) key: Option<AccountKey>,
     /// Who opens it, if that is not the account itself.
     pub(crate) master: Option<AccountKey>,
-    pub(super) source: Source,
+    pub(crate) source: Source,
     pub(super) subject: Subject,
-    pub(super) standing: Standing,
+    pub(crate) standing: Standing,
     /// From here the answer to a failure is held back, so that it comes at the same time
     /// whatever was computed, asked or not found before.
     begun: Instant,
@@ -51,10 +51,15 @@ impl Shared {
         let key = self.directory.key(name).ok();
         let subject = self.throttle.subject(origin, master.as_ref().or(key.as_ref()));
         let standing = self.throttle.standing(&subject, at.mono);
-        let wait = match self.throttle.admit(&subject, standing, at.mono) {
-            Ok(wait) if self.throttle.hold_back(wait).await => wait,
-            _ => return Err(self.put_off(login, origin, "too-many-held-back")),
+        let admitted = match self.throttle.admit(&subject, standing, at) {
+            Ok(admitted) => admitted,
+            Err(why) => return Err(self.put_off(login, origin, why.as_str())),
         };
+        let Admitted { wait, place } = admitted;
+        if !self.throttle.hold_back(wait).await {
+            return Err(self.put_off(login, origin, PutOff::Overloaded.as_str()));
+        }
+        drop(place);
         Ok(Case {
             login: login.to_owned(),
             origin: Origin { client, ..*origin },
@@ -75,13 +80,13 @@ impl Shared {
     pub(crate) async fn close_case(&self, case: &Case, outcome: Outcome) -> Result<Login, Denied> {
         match outcome {
             Outcome::Accepted(account) if account.must_change() && case.master.is_none() => {
-                self.throttle.succeeded(&case.subject, case.at.mono);
+                self.throttle.succeeded(&case.subject, &case.origin, case.at);
                 self.log_must_change(case);
                 Err(Denied::MustChange { url: self.must_change_url.clone() })
             }
             Outcome::Accepted(account) | Outcome::ByAppPassword(account) => {
                 self.counts.succeeded.add();
-                self.throttle.succeeded(&case.subject, case.at.mono);
+                self.throttle.succeeded(&case.subject, &case.origin, case.at);
                 if let Some(master) = &case.master {
                     self.log_master(case, master);
                 }
@@ -94,9 +99,9 @@ impl Shared {
                 })
             }
             Outcome::Failed { reason, wrong } => {
-                let wrong = wrong.as_ref();
-                let delay =
-                    self.throttle.failed(&case.subject, case.standing, wrong, case.at.mono);
+                let who = (&case.origin, shown(&case.login));
+                let Case { subject, standing, at, .. } = case;
+                let delay = self.throttle.failed(subject, *standing, wrong.as_ref(), who, *at);
                 self.log_failure(&case.login, &case.origin, reason);
                 let passed = case.begun.elapsed();
                 self.throttle.hold_back(delay.saturating_sub(passed)).await;
@@ -123,7 +128,7 @@ impl Shared {
         match reason {
             Reason::Unknown | Reason::Malformed => self.counts.unknown.add(),
             Reason::Disabled => self.counts.disabled.add(),
-            Reason::Wrong | Reason::Changed => self.counts.wrong.add(),
+            Reason::Wrong | Reason::Changed | Reason::ChannelBinding => self.counts.wrong.add(),
         }
         tracing::info!(
             target: "lastpost::auth",

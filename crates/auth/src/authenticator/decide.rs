@@ -42,6 +42,8 @@ pub(crate) enum Reason {
     Wrong,
     /// The record changed while the password was verified.
     Changed,
+    /// What the client says of the channel binding does not hold.
+    ChannelBinding,
 }
 
 impl Reason {
@@ -61,6 +63,7 @@ impl Reason {
             Self::Disabled => "disabled",
             Self::Wrong => "wrong-password",
             Self::Changed => "record-changed",
+            Self::ChannelBinding => "channel-binding",
         }
     }
 }
@@ -109,9 +112,11 @@ impl Shared {
         };
         let Some(master) = &case.master else {
             let located = self.directory.locate(key).await?;
+            // Also of nobody's name, so that the time does not tell which names are somebody's.
+            let by_app_password = self.helpers.is_app_password(case, key, secret).await?;
             let account = located.as_ref().map(|located| &located.account);
             if let Some(account) = account.filter(|account| !account.is_disabled())
-                && self.helpers.is_app_password(case, account, secret).await?
+                && by_app_password
             {
                 self.counts.app_password.add();
                 return Ok(Outcome::ByAppPassword(Arc::clone(account)));
@@ -182,6 +187,9 @@ impl Shared {
         if let (Outcome::Accepted(_), Some(entry)) = (&outcome, &entry) {
             self.cache.insert(entry, case.now());
         }
+        if let (Outcome::Accepted(account), Some(upgrader)) = (&outcome, &self.upgrader) {
+            upgrader.offer(&located.source, account, secret, case.at);
+        }
         Ok(outcome)
     }
 
@@ -242,7 +250,7 @@ impl Shared {
     }
 
     /// Which decoy an unknown login gets: always the same.
-    fn decoy_seed(&self, key: &AccountKey) -> u64 {
+    pub(crate) fn decoy_seed(&self, key: &AccountKey) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.seal.digest(&[b"decoy", key.as_str().as_bytes()]);
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }

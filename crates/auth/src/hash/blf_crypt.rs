@@ -61,12 +61,7 @@ impl Stored {
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> bool {
-        let mut key = zeroize::Zeroizing::new([0; KEY_MAX]);
-        let taken = password.len().min(KEY_MAX);
-        key[..taken].copy_from_slice(&password[..taken]);
-        let with_nul = (taken + 1).min(KEY_MAX);
-        let computed = bcrypt::bcrypt(self.cost, self.salt, &key[..with_nul]);
-        computed[..self.output.len()].ct_eq(&self.output).into()
+        compute(self.cost, self.salt, password).ct_eq(&self.output).into()
     }
 
     /// The same cost around random octets.
@@ -75,6 +70,22 @@ impl Stored {
         let output = ENGINE.encode(random::<23>()?);
         Ok(format!("$2b${:02}${salt}{output}", self.cost))
     }
+}
+
+/// A new hash at `cost`, from 4 to [`COST_MAX`].
+pub(super) fn hash(password: &[u8], cost: u32) -> Result<String, HashError> {
+    let salt = random::<16>()?;
+    let output = compute(cost, salt, password);
+    Ok(format!("$2b${cost:02}${}{}", ENGINE.encode(salt), ENGINE.encode(output)))
+}
+
+fn compute(cost: u32, salt: [u8; 16], password: &[u8]) -> [u8; 23] {
+    let mut key = zeroize::Zeroizing::new([0; KEY_MAX]);
+    let taken = password.len().min(KEY_MAX);
+    key[..taken].copy_from_slice(&password[..taken]);
+    let with_nul = (taken + 1).min(KEY_MAX);
+    let computed = bcrypt::bcrypt(cost, salt, &key[..with_nul]);
+    std::array::from_fn(|at| computed[at])
 }
 
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -8,15 +8,16 @@ use super::Scheme;
 pub enum HashError {
     /// Neither `{SCHEME}` nor a known prefix.
     #[error(
-        "no password scheme; expected {{ARGON2ID}}, {{SHA512-CRYPT}}, {{SHA256-CRYPT}}, \
-         {{BLF-CRYPT}} or {{PLAIN}} before the hash, or a hash beginning with $argon2id$, $6$, \
-         $5$, $2a$, $2b$ or $2y$"
+        "no password scheme; expected {{ARGON2ID}}, {{SHA512-CRYPT}}, {{BLF-CRYPT}}, {{SSHA}} or \
+         the like before the hash, or a hash beginning with $argon2id$, $6$, $5$, $2b$, $y$, \
+         $pbkdf2-sha256$ or $1$"
     )]
     NoScheme,
     /// A scheme that cannot be verified here.
     #[error(
         "unknown password scheme {name:?}; expected ARGON2ID, ARGON2I, SHA512-CRYPT, \
-         SHA256-CRYPT, BLF-CRYPT, CRYPT or PLAIN"
+         SHA256-CRYPT, BLF-CRYPT, YESCRYPT, PBKDF2, SCRAM-SHA-256, SCRAM-SHA-1, MD5-CRYPT, \
+         SSHA512, SSHA256, SSHA, SMD5, CRYPT, PLAIN or a weak one (docs/auth.md)"
     )]
     UnknownScheme {
         /// The name, cut to 24 characters.
@@ -41,6 +42,24 @@ pub enum HashError {
         value: u64,
         /// The most that is verified.
         limit: u64,
+    },
+    /// A scheme that is only verified where the operator asked for it.
+    #[error(
+        "{scheme} hashes are weak and not verified unless auth.weak_schemes has \"{scheme}\" in \
+         it; add it, and set auth.upgrade_to so that each of them goes with its next login"
+    )]
+    Weak {
+        /// The scheme.
+        scheme: Scheme,
+    },
+    /// A scheme that new hashes are not made in.
+    #[error(
+        "no new hashes are made in {scheme}; expected ARGON2ID, BLF-CRYPT, SHA512-CRYPT, \
+         YESCRYPT, SCRAM-SHA-256 or SCRAM-SHA-1"
+    )]
+    NoTarget {
+        /// The scheme.
+        scheme: Scheme,
     },
     /// An empty or endless password.
     #[error("a password has 1 to 1024 octets")]

@@ -3,6 +3,7 @@
 use ::sha_crypt::{Params, sha256_crypt, sha512_crypt};
 use subtle::ConstantTimeEq;
 
+use super::coding::{ALPHABET, crypt64};
 use super::{HashError, Scheme, random};
 
 /// About half a second of a core; installations in the field go to 656000.
@@ -11,8 +12,6 @@ const ROUNDS_DEFAULT: u32 = 5_000;
 /// crypt(3) itself raises anything below to this.
 const ROUNDS_MIN: u32 = 1_000;
 const SALT_MAX: usize = 16;
-
-const ALPHABET: &[u8; 64] = b"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// In which order the octets of the digest are encoded.
 const ORDER_256: [usize; 32] = [
@@ -66,19 +65,8 @@ impl<'a> Stored<'a> {
     }
 
     pub(super) fn verify(&self, password: &[u8]) -> Result<bool, HashError> {
-        let params = Params::new(self.rounds).map_err(|_| HashError::Malformed {
-            scheme: self.scheme,
-            expected: "rounds from 1000 to 2000000",
-        })?;
-        let salt = self.salt.as_bytes();
-        let mut text = [0; 86];
-        let computed = match self.scheme {
-            Scheme::Sha256Crypt => {
-                encode(&sha256_crypt(password, salt, params), &ORDER_256, &mut text)
-            }
-            _ => encode(&sha512_crypt(password, salt, params), &ORDER_512, &mut text),
-        };
-        Ok(computed.ct_eq(self.encoded.as_bytes()).into())
+        let computed = compute(self.scheme, self.rounds, self.salt, password)?;
+        Ok(computed.as_bytes().ct_eq(self.encoded.as_bytes()).into())
     }
 
     /// The same rounds and lengths around random characters.
@@ -97,6 +85,25 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// A new SHA-512 crypt hash; `rounds` as [`parse_rounds`] bounds them.
+pub(super) fn hash(password: &[u8], rounds: u32) -> Result<String, HashError> {
+    let salt = crypt64(random::<12>()?);
+    let encoded = compute(Scheme::Sha512Crypt, rounds, &salt, password)?;
+    Ok(format!("$6$rounds={rounds}${salt}${encoded}"))
+}
+
+fn compute(scheme: Scheme, rounds: u32, salt: &str, password: &[u8]) -> Result<String, HashError> {
+    let expected = "rounds from 1000 to 2000000";
+    let params = Params::new(rounds).map_err(|_| HashError::Malformed { scheme, expected })?;
+    Ok(if scheme == Scheme::Sha256Crypt {
+        let digest = sha256_crypt(password, salt.as_bytes(), params);
+        crypt64(ORDER_256.iter().map(|at| digest[*at]))
+    } else {
+        let digest = sha512_crypt(password, salt.as_bytes(), params);
+        crypt64(ORDER_512.iter().map(|at| digest[*at]))
+    })
+}
+
 fn parse_rounds(scheme: Scheme, number: &str) -> Result<u32, HashError> {
     let digits = number.bytes().all(|byte| byte.is_ascii_digit()) && number.len() <= 9;
     let rounds: u32 = number.parse().ok().filter(|_| digits).unwrap_or(0);
@@ -109,21 +116,4 @@ fn parse_rounds(scheme: Scheme, number: &str) -> Result<u32, HashError> {
         return Err(HashError::TooCostly { scheme, what: "rounds:", value, limit });
     }
     Ok(rounds)
-}
-
-/// Crypt's own base64: three octets, the last lowest, as four characters, lowest bits first.
-fn encode<'t>(digest: &[u8], order: &[usize], text: &'t mut [u8; 86]) -> &'t [u8] {
-    let mut at = 0;
-    for group in order.chunks(3) {
-        let mut bits = 0_u32;
-        for (shift, &index) in group.iter().enumerate() {
-            bits |= u32::from(digest[index]) << (8 * shift);
-        }
-        for _ in 0..=group.len() {
-            text[at] = ALPHABET[(bits & 63) as usize];
-            bits >>= 6;
-            at += 1;
-        }
-    }
-    &text[..at]
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{EditError, NewAccount};
+use crate::passwd_file::{Fields, parse_cohort};
 use crate::StoredHash;
-use crate::passwd_file::Fields;
 
 /// The lines of a file with their ends.
 pub(super) fn split(content: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
@@ -45,6 +45,14 @@ pub(super) fn render(new: &NewAccount) -> Result<Zeroizing<String>, EditError> {
     }
     if new.disabled {
         words.push("disabled=yes".to_owned());
+    }
+    if new.must_change {
+        words.push("must_change=yes".to_owned());
+    }
+    if let Some(cohort) = &new.cohort {
+        let wrong = EditError::Inexpressible { what: "cohort=", found: "more than a name" };
+        let cohort = parse_cohort(cohort).map_err(|_| wrong)?;
+        words.push(format!("cohort={cohort}"));
     }
     words.extend(new.policy.words());
     let hash = new.hash.to_field();
@@ -96,6 +104,23 @@ pub(super) fn with_hash(line: &str, hash: &StoredHash) -> Zeroizing<String> {
     let locked = old.starts_with(['!', '*']);
     let lock = if locked { "!" } else { "" };
     with_field(line, Fields::HASH, &format!("{lock}{}", hash.to_field().as_str()))
+}
+
+/// The line with `must_change=` as stated.
+pub(super) fn with_must_change(line: &str, must_change: bool) -> Zeroizing<String> {
+    let extra = Fields::split(line).get(Fields::EXTRA);
+    let said = extra.split([' ', '\t']).any(|word| word.starts_with("must_change="));
+    if !said && !must_change {
+        return Zeroizing::new(line.to_owned());
+    }
+    let words = extra.split([' ', '\t']);
+    let mut words: Vec<&str> = words
+        .filter(|word| !word.is_empty() && !word.starts_with("must_change="))
+        .collect();
+    if must_change {
+        words.push("must_change=yes");
+    }
+    with_field(line, Fields::EXTRA, &words.join(" "))
 }
 
 /// The line with `disabled=` as stated; nothing if there is no password to enable.

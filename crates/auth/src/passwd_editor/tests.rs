@@ -24,6 +24,8 @@ fn new_account(login: &str) -> NewAccount {
         home: Some(PathBuf::from("/home/new")),
         maildir: None,
         disabled: false,
+        must_change: false,
+        cohort: None,
         policy: AccountPolicy::default(),
     }
 }

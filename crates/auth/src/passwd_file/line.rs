@@ -6,7 +6,7 @@ use address::{AccountKey, Mailbox};
 
 use super::Rules;
 use crate::maildir_template::is_straight;
-use crate::{Account, AccountPolicy, Argon2Params, Delegation, StoredHash};
+use crate::{Account, AccountPolicy, Argon2Params, Delegation, HashError, StoredHash};
 
 /// What is wrong with a line, and where.
 #[derive(Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(crate) fn parse_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Found>
     if fields.count < 2 {
         return Err(fields.problem(line.len(), "expected a colon and {SCHEME}hash after the login"));
     }
-    let (hash, locked) = parse_hash(&fields)?;
+    let (hash, locked) = parse_hash(&fields, rules)?;
     let extra = parse_extra(&fields)?;
     let addresses = parse_addresses(&fields, &extra, &key)?;
     let maildir = parse_maildir(&fields, &extra, &key, rules)?;
@@ -127,9 +127,22 @@ pub(crate) fn parse_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Found>
 }
 
 /// The hash, and whether it is locked.
-fn parse_hash(fields: &Fields<'_>) -> Result<(StoredHash, bool), LineProblem> {
-    let text = fields.get(Fields::HASH);
+fn parse_hash(
+    fields: &Fields<'_>,
+    rules: &Rules<'_>,
+) -> Result<(StoredHash, bool), LineProblem> {
     let at = fields.range(Fields::HASH).start;
+    parse_password_field(fields.get(Fields::HASH))
+        .and_then(|(hash, locked)| hash.permitted(&rules.weak_schemes).map(|()| (hash, locked)))
+        .map_err(|e| fields.problem(at, e.to_string()))
+}
+
+/// Reads the password field of an account: the hash, and whether `!` or `*` before it locks the
+/// account (shadow(5)). Where nothing stands behind the lock the hash is nobody's.
+///
+/// # Errors
+/// As [`StoredHash::parse`].
+pub fn parse_password_field(text: &str) -> Result<(StoredHash, bool), HashError> {
     let open = text.trim_start_matches(['!', '*']);
     let locked = open.len() < text.len();
     let hash = if locked && open.is_empty() {
@@ -137,7 +150,7 @@ fn parse_hash(fields: &Fields<'_>) -> Result<(StoredHash, bool), LineProblem> {
     } else {
         StoredHash::parse(open)
     };
-    hash.map(|hash| (hash, locked)).map_err(|e| fields.problem(at, e.to_string()))
+    hash.map(|hash| (hash, locked))
 }
 
 fn parse_extra<'a>(fields: &Fields<'a>) -> Result<Extra<'a>, LineProblem> {
@@ -210,7 +223,7 @@ fn parse_switch(value: &str) -> Option<bool> {
 ///
 /// # Errors
 /// What was expected.
-pub(crate) fn parse_cohort(text: &str) -> Result<&str, &'static str> {
+pub fn parse_cohort(text: &str) -> Result<&str, &'static str> {
     let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !text.is_empty() && text.len() <= 64 && text.chars().all(named) {
         return Ok(text);

@@ -10,7 +10,8 @@ use super::*;
 fn read_with(text: &[u8], domain: Option<&str>) -> Result<Listing, AccountsError> {
     let domain = domain.map(|d| Domain::parse(d).unwrap());
     let maildir = MaildirTemplate::parse("%h/Maildir").unwrap();
-    let rules = Rules { default_domain: domain.as_ref(), maildir: &maildir };
+    let weak_schemes = WeakSchemes::default();
+    let rules = Rules { default_domain: domain.as_ref(), maildir: &maildir, weak_schemes };
     read(text, Path::new("passwd"), &rules)
 }
 

@@ -1,25 +1,24 @@
-//! `lastpost account` and `lastpost hash`: the passwd-file.
+//! `lastpost account`: the accounts of passwd-files and of databases of our own.
 
-use std::io::{IsTerminal, Read};
+mod import;
+mod list;
+mod password;
+mod policy;
+mod schemes;
+mod store;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use address::{AccountKey, Mailbox};
-use auth::{
-    AccountPolicy, Delegation, NewAccount, PasswdEditor, Quota, RetentionDays,
-    StoredHash, parse_login_delay, parse_sessions,
-};
-use clap::{Args, Subcommand};
-use serde::Serialize;
-use zeroize::Zeroizing;
+use auth::{Delegation, NewAccount, StoredHash, parse_cohort};
+use clap::Subcommand;
 
-use super::output::table;
+use super::app_password::{self, AppPasswordCommand};
 use super::{CliError, CommonArgs};
-use crate::cli::accounts::Accounts;
 use crate::config::Config;
-
-/// A password from a pipe is never longer.
-const PASSWORD_INPUT_MAX: u64 = 4096;
+pub(crate) use password::PasswordArgs;
+use policy::PolicyArgs;
+use store::{Holder, Store};
 
 /// What can be done with accounts.
 #[derive(Debug, Subcommand)]
@@ -28,6 +27,9 @@ pub(crate) enum AccountCommand {
     Add {
         /// Login name.
         login: String,
+        /// The source to add it to; default: the first that can be changed from here.
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
         /// Addresses that it may send as; default: the login itself.
         #[arg(long = "address", value_name = "ADDRESS")]
         addresses: Vec<Mailbox>,
@@ -40,6 +42,12 @@ pub(crate) enum AccountCommand {
         /// Its home directory, below which the Maildir lies by default.
         #[arg(long)]
         home: Option<PathBuf>,
+        /// The name by which a rollout schedule may select it.
+        #[arg(long, value_parser = parse_cohort_name)]
+        cohort: Option<String>,
+        /// Have the password changed before it is good for anything.
+        #[arg(long)]
+        must_change: bool,
         #[command(flatten)]
         policy: PolicyArgs,
         #[command(flatten)]
@@ -49,11 +57,18 @@ pub(crate) enum AccountCommand {
     Passwd {
         /// Login name.
         login: String,
+        /// Have it changed again before it is good for anything.
+        #[arg(long)]
+        must_change: bool,
         #[command(flatten)]
         password: PasswordArgs,
     },
     /// List the accounts.
     List,
+    /// Count how passwords are stored, and who can log in how.
+    Schemes,
+    /// Take over the accounts of another server.
+    Import(import::ImportArgs),
     /// Let an account log in no more.
     Disable {
         /// Login name.
@@ -64,106 +79,76 @@ pub(crate) enum AccountCommand {
         /// Login name.
         login: String,
     },
-}
-
-/// What is agreed with one customer; default: what the configuration says for all.
-#[derive(Debug, Args)]
-pub(crate) struct PolicyArgs {
-    /// Least time between two of its POP3 logins, such as 60s or 10m.
-    #[arg(long, value_name = "PERIOD", value_parser = parse_login_delay)]
-    login_delay: Option<Duration>,
-    /// POP3 sessions that it may have at once.
-    #[arg(long, value_name = "NUMBER", value_parser = parse_sessions)]
-    sessions: Option<u32>,
-    /// How long its mail is kept after POP3 has fetched it, such as 30d, or never.
-    #[arg(long, value_name = "DAYS", value_parser = RetentionDays::parse)]
-    expire_retrieved: Option<RetentionDays>,
-    /// How long its mail is kept after it came, such as 365d, or never.
-    #[arg(long, value_name = "DAYS", value_parser = RetentionDays::parse)]
-    expire_arrived: Option<RetentionDays>,
-    /// How much mail it may have: octets, and messages behind a comma, such as 1G,10000.
-    #[arg(long, value_name = "OCTETS[,MESSAGES]", value_parser = Quota::parse)]
-    quota: Option<Quota>,
-    /// The profile of [limits] that holds for what it sends.
-    #[arg(long, value_name = "PROFILE")]
-    limits: Option<String>,
-}
-
-impl PolicyArgs {
-    fn policy(&self) -> AccountPolicy {
-        AccountPolicy {
-            login_delay: self.login_delay,
-            sessions_max: self.sessions,
-            expire_after_retrieval: self.expire_retrieved,
-            expire_after_arrival: self.expire_arrived,
-            quota: self.quota,
-            limits: self.limits.as_deref().map(Into::into),
-        }
-    }
-}
-
-/// Where a password comes from.
-#[derive(Debug, Args)]
-pub(crate) struct PasswordArgs {
-    /// Read the password from the standard input instead of the terminal.
-    #[arg(long)]
-    password_stdin: bool,
-}
-
-/// What `hash` can be told.
-#[derive(Debug, Args)]
-pub(crate) struct HashArgs {
-    #[command(flatten)]
-    password: PasswordArgs,
-}
-
-#[derive(Serialize)]
-struct ListedAccount {
-    login: String,
-    addresses: Vec<String>,
-    send_as: Vec<String>,
-    maildir: PathBuf,
-    scheme: String,
-    disabled: bool,
-    /// As the table has it: `quota=1G` and the like.
-    policy: Vec<String>,
+    /// Further passwords of an account, made by the machine, one for each device.
+    #[command(subcommand)]
+    AppPassword(AppPasswordCommand),
 }
 
 pub(crate) fn run(command: &AccountCommand, common: &CommonArgs) -> Result<(), CliError> {
     let config = common.load()?;
     match command {
-        AccountCommand::Add { login, addresses, send_as, maildir, home, policy, password } => {
+        AccountCommand::Add { .. } => add(&config, command),
+        AccountCommand::Passwd { login, must_change, password } => {
             let key = key(&config, login)?;
             let hash = new_hash(&config, password)?;
-            let mut editor = open(&config)?;
-            let account = NewAccount {
-                key,
-                hash,
-                addresses: addresses.clone(),
-                send_as: send_as.clone(),
-                home: home.clone(),
-                maildir: maildir.clone(),
-                disabled: false,
-                policy: policy.policy(),
-            };
-            editor.add(&account).map_err(CliError::failed)?;
-            editor.save().map_err(CliError::failed)
+            Holder::require(&config, &key)?.set_password(&key, &hash, *must_change)
         }
-        AccountCommand::Passwd { login, password } => {
-            let key = key(&config, login)?;
-            let hash = new_hash(&config, password)?;
-            let mut editor = open(&config)?;
-            editor.set_password(&key, &hash).map_err(CliError::failed)?;
-            editor.save().map_err(CliError::failed)
-        }
-        AccountCommand::List => list(&config, common),
+        AccountCommand::List => list::list(&config, common),
+        AccountCommand::Schemes => schemes::run(&config, common),
+        AccountCommand::Import(args) => import::run(args, &config, common),
         AccountCommand::Disable { login } => set_disabled(&config, login, true),
         AccountCommand::Enable { login } => set_disabled(&config, login, false),
+        AccountCommand::AppPassword(command) => app_password::run(command, &config, common),
     }
 }
 
-fn open(config: &Config) -> Result<PasswdEditor, CliError> {
-    PasswdEditor::open(&config.accounts).map_err(CliError::failed)
+fn add(config: &Config, command: &AccountCommand) -> Result<(), CliError> {
+    let AccountCommand::Add {
+        login,
+        source,
+        addresses,
+        send_as,
+        maildir,
+        home,
+        cohort,
+        must_change,
+        policy,
+        password,
+    } = command
+    else {
+        return Ok(());
+    };
+    let key = key(config, login)?;
+    let mut store = Store::open(config, source.as_deref())?;
+    // What another source has would hide the new account, or be hidden by it.
+    if !config.accounts.source.is_empty() && !store.has(&key)? {
+        drop(store);
+        if let Some(holder) = Holder::of(config, &key)? {
+            let name = holder.source_name().unwrap_or("another");
+            return Err(CliError::Failed(format!(
+                "there is an account {key} already, of the source {name:?}"
+            )));
+        }
+        store = Store::open(config, source.as_deref())?;
+    }
+    let new = NewAccount {
+        key,
+        hash: new_hash(config, password)?,
+        addresses: addresses.clone(),
+        send_as: send_as.clone(),
+        home: home.clone(),
+        maildir: maildir.clone(),
+        disabled: false,
+        must_change: *must_change,
+        cohort: cohort.clone(),
+        policy: policy.policy(),
+    };
+    store.add(&new)?;
+    store.finish()
+}
+
+fn parse_cohort_name(text: &str) -> Result<String, String> {
+    parse_cohort(text).map(str::to_owned).map_err(|expected| format!("expected {expected}"))
 }
 
 fn key(config: &Config, login: &str) -> Result<AccountKey, CliError> {
@@ -174,120 +159,11 @@ fn key(config: &Config, login: &str) -> Result<AccountKey, CliError> {
 
 fn set_disabled(config: &Config, login: &str, disabled: bool) -> Result<(), CliError> {
     let key = key(config, login)?;
-    let mut editor = open(config)?;
-    editor.set_disabled(&key, disabled).map_err(CliError::failed)?;
-    editor.save().map_err(CliError::failed)
-}
-
-fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
-    let accounts: Vec<ListedAccount> = Accounts::open(config)?
-        .all()?
-        .iter()
-        .map(|account| ListedAccount {
-            login: account.key().to_string(),
-            addresses: account.addresses().iter().map(ToString::to_string).collect(),
-            send_as: account.delegations().iter().map(ToString::to_string).collect(),
-            maildir: account.maildir().to_owned(),
-            scheme: account.hash().map_or("at source", |hash| hash.scheme().as_str()).to_owned(),
-            disabled: account.is_disabled(),
-            policy: account.policy().words(),
-        })
-        .collect();
-    common.output().show(&accounts, |accounts| {
-        let rows = accounts.iter().map(|account| {
-            vec![
-                account.login.clone(),
-                account.scheme.clone(),
-                if account.disabled { "disabled" } else { "" }.to_owned(),
-                [&account.addresses[..], &account.send_as].concat().join(","),
-                account.maildir.display().to_string(),
-                account.policy.join(" "),
-            ]
-        });
-        table(&["login", "scheme", "state", "sends as", "maildir", "policy"], rows)
-    })
-}
-
-pub(crate) fn hash(args: &HashArgs, common: &CommonArgs) -> Result<(), CliError> {
-    // Without a configuration the default cost serves.
-    let config = Config::load(&common.config).map(|config| config.auth).unwrap_or_default();
-    let password = read_password(&args.password)?;
-    let cost = config.argon2().map_err(CliError::failed)?;
-    let hash = auth::hash_new(password.as_bytes(), &cost).map_err(CliError::failed)?;
-    common.output().show(&*hash.to_field(), Clone::clone)
+    Holder::require(config, &key)?.set_disabled(&key, disabled)
 }
 
 fn new_hash(config: &Config, args: &PasswordArgs) -> Result<StoredHash, CliError> {
-    let password = read_password(args)?;
-    let cost = config.auth.argon2().map_err(CliError::failed)?;
-    auth::hash_new(password.as_bytes(), &cost).map_err(CliError::failed)
-}
-
-fn read_password(args: &PasswordArgs) -> Result<Zeroizing<String>, CliError> {
-    let password = if args.password_stdin || !std::io::stdin().is_terminal() {
-        let mut text = Zeroizing::new(String::new());
-        std::io::stdin()
-            .take(PASSWORD_INPUT_MAX)
-            .read_to_string(&mut text)
-            .map_err(CliError::failed)?;
-        Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned())
-    } else {
-        let once = Zeroizing::new(ask("Password: ")?);
-        let again = Zeroizing::new(ask("Again: ")?);
-        if once != again {
-            return Err(CliError::Usage("the two passwords differ".to_owned()));
-        }
-        once
-    };
-    if password.is_empty() {
-        return Err(CliError::Usage("the password is empty".to_owned()));
-    }
-    Ok(password)
-}
-
-fn ask(prompt: &str) -> Result<String, CliError> {
-    rpassword::prompt_password(prompt).map_err(CliError::failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::super::{Cli, Command};
-    use super::*;
-
-    fn words(arguments: &str) -> Result<Vec<String>, String> {
-        let line = format!("lastpost account add ann {arguments}");
-        match Cli::try_parse_from(line.split_whitespace()) {
-            Ok(Cli { command: Command::Account(AccountCommand::Add { policy, .. }), .. }) => {
-                Ok(policy.policy().words())
-            }
-            Ok(_) => Err("another command".to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    #[test]
-    fn what_is_agreed_with_a_customer_is_said_on_the_command_line() {
-        assert_eq!(words(""), Ok(Vec::new()));
-        let all = "--login-delay 10m --sessions 4 --expire-retrieved 30d --expire-arrived never \
-                   --quota 1GiB,10000";
-        let expected = [
-            "login_delay=600s",
-            "sessions=4",
-            "expire_retrieved=30d",
-            "expire_arrived=never",
-            "quota=1G,10000",
-        ];
-        assert_eq!(words(all), Ok(expected.map(str::to_owned).to_vec()));
-        for (wrong, says) in [
-            ("--quota 1X", "octets such as"),
-            ("--sessions 0", "1 to 100000"),
-            ("--login-delay 60", "whole seconds"),
-            ("--expire-retrieved 30", "\"30d\""),
-        ] {
-            let problem = words(wrong).unwrap_err();
-            assert!(problem.contains(says), "{wrong}: {problem}");
-        }
-    }
+    let recipe = config.auth.new_hashes().map_err(CliError::failed)?;
+    let password = args.read_new()?;
+    recipe.make(password.as_bytes()).map_err(CliError::failed)
 }

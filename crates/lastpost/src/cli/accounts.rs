@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use address::AccountKey;
-use auth::{Account, Blocking, Directory, Unavailable};
+use auth::{Account, Blocking, Directory, SystemClock, Unavailable};
 use tokio::runtime::Runtime;
 
 use super::CliError;
@@ -29,7 +29,7 @@ impl Accounts {
             .map_err(CliError::failed)?;
         let directory = {
             let _entered = runtime.enter();
-            config.directory()?
+            config.directory(Arc::new(SystemClock::new()))?
         };
         Ok(Self { directory, runtime })
     }

@@ -1,6 +1,7 @@
 //! `lastpost check`: everything that a start would read, read now.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -47,6 +48,8 @@ fn warnings(config: &Config, accounts: &Accounts) -> Result<Vec<String>, CliErro
     warnings.extend(config.submission.warnings());
     warnings.extend(config.signer()?.warnings());
     config.header_options()?;
+    let clock: Arc<dyn auth::Clock> = Arc::new(auth::SystemClock::new());
+    crate::service::token_verifier(config, &clock)?;
     warnings.extend(crate::service::limits_warnings(config, &accounts.all()?));
     warnings.extend(warn_of_retired_files(&config.file));
     warnings.extend(config.relay_settings()?.warnings());
@@ -54,6 +57,7 @@ fn warnings(config: &Config, accounts: &Accounts) -> Result<Vec<String>, CliErro
         let key = "limits.shared_password_file";
         limits.shared_password().map_err(|error| config.mistake(key, error.to_string()))?;
     }
+    crate::service::share_password(config)?;
     crate::logging::filter(&config.log).map_err(|message| config.mistake("log.filter", message))?;
     check_addresses(config)?;
     Ok(warnings)

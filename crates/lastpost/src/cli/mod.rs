@@ -2,9 +2,12 @@
 
 mod account;
 pub(crate) mod accounts;
+mod app_password;
+mod auth;
 mod check;
 mod dkim;
 mod expire;
+mod hash;
 mod limits;
 mod maildrop;
 pub(crate) mod output;
@@ -83,12 +86,15 @@ enum Command {
     #[command(subcommand)]
     Account(account::AccountCommand),
     /// Read a password from the terminal (or the standard input) and print its hash.
-    Hash(account::HashArgs),
+    Hash(hash::HashArgs),
     /// Look after the queue of accepted messages.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
     /// Show where mail for an address would go, and how the hops on the way are.
     Route(route::RouteArgs),
+    /// See who attacks, who is blocked, and forgive.
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
     /// Look after what accounts may send.
     #[command(subcommand)]
     Limits(limits::LimitsCommand),
@@ -162,9 +168,10 @@ fn run(cli: &Cli) -> Result<(), CliError> {
         Command::Reload => running::reload(common),
         Command::Status => running::status(common),
         Command::Account(command) => account::run(command, common),
-        Command::Hash(args) => account::hash(args, common),
+        Command::Hash(args) => hash::run(args, common),
         Command::Queue(command) => queue::run(command, common),
         Command::Route(args) => route::run(args, common),
+        Command::Auth(command) => auth::run(command, common),
         Command::Limits(command) => limits::run(command, common),
         Command::Dkim(command) => dkim::run(command, common),
         Command::Trace(args) => trace::run(args, common),

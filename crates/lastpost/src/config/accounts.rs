@@ -1,6 +1,8 @@
 //! The accounts that the configuration names.
 
-use auth::Directory;
+use std::sync::Arc;
+
+use auth::{Clock, Directory};
 
 use super::{Config, ConfigError};
 
@@ -10,8 +12,10 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong with the configuration or with a file that it names.
-    pub fn directory(&self) -> Result<Directory, ConfigError> {
-        Directory::load(&self.accounts)
-            .map_err(|error| self.mistake("accounts.passwd_file", error.to_string()))
+    pub fn directory(&self, clock: Arc<dyn Clock>) -> Result<Directory, ConfigError> {
+        self.accounts.open(clock, &self.data_directory).map_err(|error| {
+            let accounts::AccountsSetupError { key, problem, expected } = error;
+            self.mistake(&key, format!("{problem}; expected {expected}"))
+        })
     }
 }

@@ -30,9 +30,11 @@ pub struct Config {
     /// Certificate and key.
     pub tls: Option<netio::TlsConfig>,
     /// Where the accounts come from.
-    pub accounts: auth::AccountsConfig,
+    pub accounts: ::accounts::AccountsSection,
     /// How passwords are verified.
     pub auth: auth::AuthConfig,
+    /// Whose tokens are taken for passwords.
+    pub oauth: Option<oauth::OAuthConfig>,
     /// The POP3 daemon.
     pub pop3: pop3d::Pop3Config,
     /// The submission daemon.
@@ -97,9 +99,10 @@ struct Raw {
     #[serde(default)]
     core_dumps: bool,
     tls: Option<netio::TlsConfig>,
-    accounts: auth::AccountsConfig,
+    accounts: ::accounts::AccountsSection,
     #[serde(default)]
     auth: auth::AuthConfig,
+    oauth: Option<oauth::OAuthConfig>,
     #[serde(default)]
     pop3: pop3d::Pop3Config,
     #[serde(default)]

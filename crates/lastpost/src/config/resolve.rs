@@ -17,6 +17,7 @@ impl Raw {
             tls: self.tls.map(|tls| tls_relative_to(tls, base)),
             accounts: self.accounts.relative_to(base),
             auth: self.auth,
+            oauth: self.oauth.map(|oauth| oauth.relative_to(base)),
             pop3: self.pop3,
             submission: self.submission,
             dkim: self.dkim.relative_to(base),
@@ -30,6 +31,8 @@ impl Raw {
         config.submission.header = config.submission.header.relative_to(base);
         config.spool.directory = base.join(&config.spool.directory);
         config.auth.master = config.auth.master.relative_to(base);
+        config.auth.share = config.auth.share.relative_to(base);
+        config.accounts.weak_schemes = config.auth.weak_schemes;
         make_relative(&mut config.control.token_file, base);
         let policies = config.data_directory.join("mta-sts");
         config.relay.mx.policy_cache.get_or_insert(policies);
@@ -72,8 +75,14 @@ impl Config {
         let wrong = |key: &str, problem: &str, expected: &str| {
             self.mistake(key, format!("{problem}; expected {expected}"))
         };
-        self.accounts.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        self.accounts.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
         self.auth.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        if let Some(url) = &self.auth.share.url {
+            auth_share::check_url(url).map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        }
+        if let Some(oauth) = &self.oauth {
+            oauth.check().map_err(|e| wrong(e.key, &e.problem, e.expected))?;
+        }
         self.pop3.check().map_err(|e| wrong(&e.key, &e.problem, e.expected))?;
         self.submission.check().map_err(|e| wrong(&e.key, &e.problem, &e.expected))?;
         self.dkim.check().map_err(|error| self.dkim_mistake(&error))?;

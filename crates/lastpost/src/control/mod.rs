@@ -4,6 +4,7 @@
 //! Everything but the health checks wants the bearer token that lies in a file only the
 //! daemon's user can read.
 
+mod auth;
 mod client;
 mod limits;
 mod metrics;
@@ -22,6 +23,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
+pub(crate) use self::auth::routes as auth_routes;
+pub use self::auth::{
+    AttackedShown, AuthReport, BlockShown, EventShown, UnblockOrder, Unblocked,
+};
 pub(crate) use self::limits::routes as limits_routes;
 pub use self::limits::{LimitsOrder, LimitsQuery};
 pub(crate) use self::relay::routes as relay_routes;

@@ -1,6 +1,6 @@
 //! The figures of every room, for the status page and for metrics.
 
-use auth::Authenticator;
+use auth::{Authenticator, Moment};
 use pop3d::Pop3d;
 use relay::{HopState, HopStatus, RelayStats};
 use spool::Spool;
@@ -15,10 +15,10 @@ fn gauge(name: &str, help: &'static str, value: u64) -> Figure {
     Figure::gauge(name, help, value)
 }
 
-/// Passwords and hashes.
-pub(super) fn of_auth(authenticator: &Authenticator) -> Vec<Figure> {
+/// Passwords, hashes and attacks.
+pub(super) fn of_auth(authenticator: &Authenticator, at: Moment) -> Vec<Figure> {
     let auth = authenticator.statistics();
-    vec![
+    let mut figures = vec![
         counter("auth.attempts", "Logins tried", auth.attempts),
         counter("auth.succeeded", "Logins that succeeded", auth.succeeded),
         counter("auth.cached", "Logins that the cache of passwords answered", auth.cached),
@@ -29,6 +29,44 @@ pub(super) fn of_auth(authenticator: &Authenticator) -> Vec<Figure> {
         counter("auth.hashes", "Hashes computed", auth.hashes),
         counter("auth.delayed", "Answers held back after failures", auth.delayed),
         gauge("auth.waiting", "Logins that wait for a hash", auth.waiting),
+    ];
+    let outcomes = [
+        ("accepted", auth.succeeded),
+        ("unknown", auth.unknown),
+        ("disabled", auth.disabled),
+        ("wrong", auth.wrong),
+        ("busy", auth.busy),
+        ("unavailable", auth.unavailable),
+        ("must-change", auth.must_change),
+    ];
+    figures.extend(outcomes.map(|(outcome, value)| {
+        counter("auth.outcomes", "Logins by what became of them", value)
+            .labelled("outcome", outcome)
+    }));
+    figures.extend([
+        counter("auth.repeated", "Failures that repeated an earlier one", auth.repeated),
+        counter("auth.displaced", "Logins that gave their place to others", auth.displaced),
+        gauge("auth.hash_memory_peak", "Most KiB that hashes took together", auth.memory_peak),
+        gauge("auth.blocked_networks", "Networks blocked now", authenticator.blocks_holding(at)),
+        counter("auth.blocks", "Networks blocked here so far", auth.blocks),
+        counter("auth.sprayings", "Of these, for password spraying", auth.sprayings),
+        counter("auth.blocked", "Logins from blocked networks", auth.blocked),
+        counter("auth.attacked", "Accounts found attacked from many networks", auth.attacked),
+        counter("auth.attacked_refused", "Strangers put off there", auth.attacked_refused),
+    ]);
+    figures
+}
+
+/// Failures shared with other daemons and hosts.
+pub(super) fn of_share(share: &auth_share::ShareStatistics) -> Vec<Figure> {
+    vec![
+        counter("auth_share.told_daemon", "Events told to the other daemon", share.told_daemon),
+        counter("auth_share.told_hosts", "Events told to other hosts", share.told_hosts),
+        counter("auth_share.lost", "Events that nobody was told of", share.lost),
+        counter("auth_share.heard", "Events heard from others", share.heard),
+        counter("auth_share.malformed", "Messages that were none of ours", share.malformed),
+        counter("auth_share.failures", "Failures of the server", share.failures),
+        gauge("auth_share.connected", "Whether the server answers", u64::from(share.connected)),
     ]
 }
 

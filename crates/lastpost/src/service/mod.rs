@@ -2,9 +2,11 @@
 
 mod delivery;
 mod figures;
+mod helpers;
 mod limits;
 mod reloads;
 mod seams;
+mod share;
 mod status;
 
 use std::collections::BTreeMap;
@@ -23,12 +25,15 @@ use submissiond::{Means, Submissiond};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::helpers::token_verifier;
 pub(crate) use self::limits::warnings as limits_warnings;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::control::{self, Controls, Token};
 use reloads::{ReloadAccounts, ReloadTls};
+use seams::AtEnd;
 pub(crate) use seams::{Seams, check_authorities};
+pub(crate) use share::share_password;
 use status::Sources;
 
 /// How long sessions may go on after the end was asked for.
@@ -70,6 +75,7 @@ pub struct Service {
     spool: Option<Spool>,
     last_logins: Option<Arc<LastLogins>>,
     limits: Option<Limits>,
+    at_end: Vec<AtEnd>,
 }
 
 /// What is being put together.
@@ -109,6 +115,7 @@ impl Service {
             Ok((Building::new(config, clock, drain)?, last_logins.map(Arc::new)))
         };
         let (mut building, last_logins) = blocking(opening).await?;
+        building.share_failures(role).await?;
         if let Some(last_logins) = &last_logins {
             building.seams.observers.push(Arc::clone(last_logins) as _);
         }
@@ -174,6 +181,9 @@ impl Service {
         if let Some(last_logins) = self.last_logins {
             let _ = tokio::task::spawn_blocking(move || last_logins.flush()).await;
         }
+        for write in self.at_end {
+            let _ = tokio::task::spawn_blocking(write).await;
+        }
     }
 }
 
@@ -197,7 +207,7 @@ async fn blocking<T: Send + 'static>(
 
 impl Building {
     fn new(config: Config, clock: Arc<dyn Clock>, drain: Drain) -> Result<Self, CliError> {
-        let directory = config.directory()?;
+        let directory = config.directory(Arc::clone(&clock))?;
         for warning in directory.warnings() {
             tracing::warn!(target: "lastpost::accounts", "{warning}");
         }
@@ -216,6 +226,7 @@ impl Building {
             seams.reloads.push(Arc::new(ReloadTls(tls.clone())));
         }
         seams.background.push(tokio::spawn(directory.clone().keep_fresh()));
+        let authenticator = helpers::attach(&config, &clock, authenticator, &mut seams)?;
         Ok(Self {
             sources: Sources::new(Arc::clone(&clock), authenticator.clone()),
             config,
@@ -380,6 +391,7 @@ impl Building {
             spool,
             last_logins,
             limits: self.limits,
+            at_end: self.seams.at_end,
         })
     }
 }

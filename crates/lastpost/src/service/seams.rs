@@ -12,6 +12,9 @@ use crate::control::Reload;
 /// Takes figures at the moment it is called.
 pub(crate) type Figures = Box<dyn Fn() -> Vec<(String, u64)> + Send + Sync>;
 
+/// Writes down what is in memory alone.
+pub(crate) type AtEnd = Box<dyn FnOnce() + Send + Sync>;
+
 /// The occupants of the seams.
 pub(crate) struct Seams {
     /// Told of each POP3 login.
@@ -28,6 +31,8 @@ pub(crate) struct Seams {
     pub(crate) routes: Router,
     /// Tasks that live as long as the service.
     pub(crate) background: Vec<JoinHandle<()>>,
+    /// What is written at the end. May block.
+    pub(crate) at_end: Vec<AtEnd>,
 }
 
 impl Default for Seams {
@@ -40,6 +45,7 @@ impl Default for Seams {
             figures: Vec::new(),
             routes: Router::new(),
             background: Vec::new(),
+            at_end: Vec::new(),
         }
     }
 }

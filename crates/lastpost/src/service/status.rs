@@ -29,6 +29,7 @@ pub(super) struct Sources {
     pub(super) relay: Option<Arc<RelayStats>>,
     pub(super) filters: Option<filter::Filters>,
     pub(super) limits: Option<limits::Limits>,
+    pub(super) share: Option<Arc<auth_share::Publisher>>,
     pub(super) figures: Vec<Figures>,
 }
 
@@ -44,6 +45,7 @@ impl Sources {
             relay: None,
             filters: None,
             limits: None,
+            share: None,
             figures: Vec::new(),
         }
     }
@@ -72,7 +74,10 @@ impl Sources {
     }
 
     fn figures(&self) -> Vec<Figure> {
-        let mut all = figures::of_auth(&self.authenticator);
+        let mut all = figures::of_auth(&self.authenticator, self.clock.now());
+        if let Some(share) = &self.share {
+            all.extend(figures::of_share(&share.statistics()));
+        }
         if let Some(pop3) = &self.pop3 {
             all.extend(figures::of_pop3(pop3));
         }

@@ -33,17 +33,8 @@ impl Overheard {
 
     /// Whether the client would have the master secret bound to its session (RFC 7627).
     pub(super) fn offers_extended_master_secret(&self) -> bool {
-        message(&self.heard).is_some_and(|hello| {
-            extensions(&hello).is_some_and(|mut rest| {
-                while let Some((kind, tail)) = extension(rest) {
-                    if kind == EXTENDED_MASTER_SECRET {
-                        return true;
-                    }
-                    rest = tail;
-                }
-                false
-            })
-        })
+        let hello = message(&self.heard);
+        hello.as_deref().and_then(extensions).is_some_and(offers_extended_master_secret)
     }
 }
 
@@ -77,6 +68,18 @@ fn extensions(hello: &[u8]) -> Option<&[u8]> {
     Some(vector(rest)?.0)
 }
 
+fn offers_extended_master_secret(extensions: &[u8]) -> bool {
+    let mut rest = extensions;
+    while let Some((kind, tail)) = extension(rest) {
+        if kind == EXTENDED_MASTER_SECRET {
+            return true;
+        }
+        rest = tail;
+    }
+    false
+}
+
+/// The type of the first extension, and those behind it.
 fn extension(octets: &[u8]) -> Option<(u16, &[u8])> {
     let (kind, rest) = octets.split_first_chunk()?;
     Some((u16::from_be_bytes(*kind), vector(rest)?.1))

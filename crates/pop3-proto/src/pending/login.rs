@@ -1,5 +1,6 @@
 //! May this client have its maildrop?
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::messages::Messages;
@@ -11,9 +12,12 @@ use crate::state::transaction::Transaction;
 use crate::terms::Expire;
 use crate::text;
 
+/// Longest address that a client is told.
+const URL_MAX: usize = 256;
+
 /// Why a login is refused. The client reads a response code (RFC 2449, RFC 3206), for some
 /// take every `-ERR` without one for a wrong password and stop asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginRefusal {
     /// Unknown name, wrong password or disabled account: the client is not told which.
     Credentials,
@@ -21,8 +25,14 @@ pub enum LoginRefusal {
     InUse,
     /// The maildrop cannot be opened now.
     Unavailable,
-    /// The server has no room to check the password now.
+    /// Nobody can say now who the client is: too many ask, or a table of accounts is out of
+    /// reach.
     Busy,
+    /// The password is right, and good for nothing until it is changed.
+    MustChange {
+        /// Where that is done. Told if it is short enough and of printable ASCII characters.
+        url: Option<Arc<str>>,
+    },
     /// The account was here a moment ago (RFC 2449 section 6.5).
     TooSoon {
         /// How long to wait.
@@ -66,8 +76,8 @@ impl PendingLogin {
         Session::new(link, State::Transaction(transaction))
     }
 
-    /// The client stays outside. After too many wrong passwords the session ends; the next
-    /// step says so.
+    /// The client stays outside. After too many passwords that are good for nothing the session
+    /// ends; the next step says so.
     pub fn refuse<M: Messages>(mut self, why: LoginRefusal, out: &mut Vec<u8>) -> Session<M> {
         let language = self.link.language;
         match why {
@@ -83,6 +93,15 @@ impl PendingLogin {
             LoginRefusal::Busy => {
                 reply::err_code(out, Code::SysTemp, language.say(text::LOGIN_BUSY));
             }
+            LoginRefusal::MustChange { ref url } => {
+                reply::begin_err_code(out, Code::Auth);
+                out.extend_from_slice(language.say(text::MUST_CHANGE).as_bytes());
+                if let Some(url) = url.as_deref().filter(|url| is_tellable(url)) {
+                    out.extend_from_slice(b": ");
+                    out.extend_from_slice(url.as_bytes());
+                }
+                reply::line(out, "");
+            }
             LoginRefusal::TooManySessions => {
                 reply::err_code(out, Code::InUse, language.say(text::TOO_MANY_SESSIONS));
             }
@@ -93,7 +112,7 @@ impl PendingLogin {
                 reply::line(out, "");
             }
         }
-        let failed = why == LoginRefusal::Credentials;
+        let failed = matches!(why, LoginRefusal::Credentials | LoginRefusal::MustChange { .. });
         let state = if failed && self.link.count_error() {
             State::Ended
         } else {
@@ -101,4 +120,10 @@ impl PendingLogin {
         };
         Session::new(self.link, state)
     }
+}
+
+/// Whether an address fits a reply, which has 512 octets (RFC 1939 section 3), and is no harm to
+/// it.
+fn is_tellable(url: &str) -> bool {
+    url.len() <= URL_MAX && url.bytes().all(|octet| octet.is_ascii_graphic())
 }

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use sasl::Offer;
+
 use crate::messages::Messages;
 use crate::reply::{self, Code};
 use crate::session::{Link, Session};
@@ -43,8 +45,9 @@ impl PendingTls {
 
 impl Handshake {
     /// The connection is under TLS. Nothing said before counts (RFC 2595 section 4): a `USER`
-    /// is forgotten, a half-read line too.
-    pub fn established<M: Messages>(self) -> Session<M> {
-        Session::new(self.link.secured(), State::Authorization(Authorization::default()))
+    /// is forgotten, a half-read line too. `mechanisms`: what is offered from now on, which may
+    /// depend on the client's certificate.
+    pub fn established<M: Messages>(self, mechanisms: Offer) -> Session<M> {
+        Session::new(self.link.secured(mechanisms), State::Authorization(Authorization::default()))
     }
 }

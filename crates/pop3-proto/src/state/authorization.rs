@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use sasl::{Credentials, Mechanism, Secret};
+use sasl::{Mechanism, Secret};
 
 use super::State;
 use super::exchange::SaslExchange;
@@ -100,8 +100,7 @@ impl Authorization {
         let claim = if password.is_empty() {
             Claim::Void { login: Some(login) }
         } else {
-            let password = Secret::from(password);
-            Claim::Password(Credentials { mechanism: None, authzid: None, login, password })
+            Claim::Password { login, password: Secret::from(password) }
         };
         Step::Verify(claim, PendingLogin::new(link))
     }
@@ -169,14 +168,21 @@ fn obey_auth<M: Messages>(
     link: Link,
     out: &mut Vec<u8>,
 ) -> Step<M> {
-    let Some(mechanism) = Mechanism::parse(mechanism) else {
-        reply::err(out, link.language.say(text::MECHANISM_UNKNOWN));
-        return Authorization::default().stay(link);
-    };
-    if !link.terms.allow_login() {
-        return refuse_cleartext(link, out);
+    let terms = &link.terms;
+    match Mechanism::parse(mechanism) {
+        Some(mechanism) if terms.mechanisms.contains(mechanism) => {
+            SaslExchange::begin(mechanism, initial, link, out)
+        }
+        Some(mechanism)
+            if !terms.allow_login() && terms.mechanisms_under_tls.contains(mechanism) =>
+        {
+            refuse_cleartext(link, out)
+        }
+        _ => {
+            reply::err(out, link.language.say(text::MECHANISM_UNKNOWN));
+            Authorization::default().stay(link)
+        }
     }
-    SaslExchange::begin(mechanism, initial, link, out)
 }
 
 /// Not `[AUTH]`: the credentials are not at fault (RFC 3206 section 4).

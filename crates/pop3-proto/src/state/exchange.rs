@@ -2,28 +2,38 @@
 
 use alloc::vec::Vec;
 
-use sasl::{Exchange, Mechanism, SaslError};
+use sasl::{Mechanism, SaslError, Secret};
 
 use super::State;
 use super::authorization::Authorization;
-use crate::claim::Claim;
 use crate::messages::Messages;
-use crate::pending::PendingLogin;
+use crate::pending::PendingSasl;
 use crate::reply;
+use crate::sasl_message::SaslMessage;
 use crate::session::{Link, Session, Step};
 use crate::text;
 
-/// Waiting for the client's response to a challenge. Whatever line comes is that response.
-pub(crate) struct SaslExchange(Exchange);
+/// Waiting for the client's response to a challenge. Whatever line comes is that response, also
+/// one that came before the challenge was sent.
+pub(crate) struct SaslExchange {
+    mechanism: Mechanism,
+}
 
 impl SaslExchange {
+    pub(crate) fn new(mechanism: Mechanism) -> Self {
+        Self { mechanism }
+    }
+
     pub(crate) fn begin<M: Messages>(
         mechanism: Mechanism,
         initial: Option<&[u8]>,
         link: Link,
         out: &mut Vec<u8>,
     ) -> Step<M> {
-        follow(Exchange::start(mechanism, initial), link, out)
+        match initial.map(sasl::decode_initial).transpose() {
+            Ok(message) => ask(mechanism, message, true, link),
+            Err(error) => fail(error, link, out),
+        }
     }
 
     pub(crate) fn respond<M: Messages>(
@@ -32,28 +42,26 @@ impl SaslExchange {
         link: Link,
         out: &mut Vec<u8>,
     ) -> Step<M> {
-        follow(self.0.respond(line), link, out)
+        match sasl::decode_response(line) {
+            Ok(message) => ask(self.mechanism, Some(message), false, link),
+            Err(error) => fail(error, link, out),
+        }
     }
 }
 
-fn follow<M: Messages>(step: sasl::Step, link: Link, out: &mut Vec<u8>) -> Step<M> {
-    let error = match step {
-        sasl::Step::Challenge { text, exchange } => {
-            // An empty challenge still has its space: clients look for "+ " (RFC 5034 section 4).
-            out.extend_from_slice(b"+ ");
-            reply::line(out, &text);
-            return Step::Continue(Session::new(link, State::Exchange(SaslExchange(exchange))));
-        }
-        sasl::Step::Credentials(credentials) => {
-            return Step::Verify(Claim::Password(credentials), PendingLogin::new(link));
-        }
-        sasl::Step::Failed(error) => error,
-    };
+fn ask<M: Messages>(
+    mechanism: Mechanism,
+    message: Option<Secret>,
+    first: bool,
+    link: Link,
+) -> Step<M> {
+    Step::Sasl(SaslMessage { mechanism, message, first }, PendingSasl::new(link, mechanism))
+}
+
+/// What came is no message, and the exchange is over.
+fn fail<M: Messages>(error: SaslError, link: Link, out: &mut Vec<u8>) -> Step<M> {
     let start = State::Authorization(Authorization::default());
     match error {
-        error if error.is_refusal() => {
-            Step::Verify(Claim::Void { login: None }, PendingLogin::new(link))
-        }
         SaslError::Cancelled => {
             reply::err(out, link.language.say(text::CANCELLED));
             Step::Continue(Session::new(link, start))

@@ -170,8 +170,8 @@ fn quit_is_answered_after_the_removal() {
     let mut out = Vec::new();
     let session =
         Session::<One>::greet(Terms { cleartext_login: true, ..Terms::default() }, &mut out);
-    let (_, step) = session.advance(format!("{LOGIN}\r\n").as_bytes(), &mut out);
-    let Step::Verify(Claim::Password(_), pending) = step else { panic!("a login") };
+    let (_, step) = session.advance(b"USER aiko\r\nPASS secret\r\n", &mut out);
+    let Step::Verify(Claim::Password { .. }, pending) = step else { panic!("a login") };
     let session = pending.accept(One, LoginFacts::default(), &mut out);
     out.clear();
     let (_, step) = session.advance(b"DELE 1\r\nQUIT\r\n", &mut out);

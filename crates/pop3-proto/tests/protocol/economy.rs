@@ -52,7 +52,7 @@ fn logged_in(terms: Terms, count: usize, octets: u64) -> (Session<Counted>, Aske
     let mut out = Vec::new();
     let session = Session::<Counted>::greet(Terms { cleartext_login: true, ..terms }, &mut out);
     let (_, step) = session.advance(b"USER aiko\r\nPASS secret\r\n", &mut out);
-    let Step::Verify(Claim::Password(_), pending) = step else { panic!("a password was sent") };
+    let Step::Verify(Claim::Password { .. }, pending) = step else { panic!("a password was sent") };
     let asked = Asked::default();
     let messages = Counted { count, octets, asked: asked.clone() };
     (pending.accept(messages, LoginFacts::default(), &mut out), asked)

@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::transcript::{Fact, Given, Message};
+use crate::transcript::{Fact, Follows, Given, Message};
 use crate::world::{Maildrop, World};
 
 /// `aiko` with `secret`, and three messages, one of them full of dots.
@@ -30,6 +30,12 @@ pub(crate) fn everything(world: &mut World) {
         Given::Utf8Only,
         Given::OfAll(Fact::LoginDelay(60), true),
         Given::Retrieved(1),
+        Given::Mechanisms {
+            names: vec!["PLAIN".to_owned(), "LOGIN".to_owned(), "SCRAM-SHA-256".to_owned()],
+            under_tls: false,
+        },
+        Given::Turn(b"n,,n=aiko".to_vec(), Follows::Challenge(b"r=1".to_vec())),
+        Given::Turn(b"aiko".to_vec(), Follows::Accepted),
     ] {
         world.arrange(&given);
     }
@@ -45,6 +51,9 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
         "AUTH PLAIN",
         "AUTH LOGIN",
         "AUTH PLAIN =",
+        "AUTH SCRAM-SHA-256 biwsbj1haWtv",
+        "AUTH EXTERNAL =",
+        "AUTH XOAUTH2",
         "AUTH PLAIN AGFpa28Ac2VjcmV0",
         "AGFpa28Ac2VjcmV0",
         "YWlrbw==",

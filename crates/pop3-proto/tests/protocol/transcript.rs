@@ -12,6 +12,12 @@
 //! given: maildrop in-use                   or unavailable; from here on, until `free`
 //! given: login busy                        the next login finds no room
 //! given: login too-soon 30                 or too-many: of the account's sessions; until `free`
+//! given: login must-change https://x/      the right password is to be changed first, there
+//! given: mechanisms PLAIN SCRAM-SHA-256    instead of PLAIN and LOGIN; with `under-tls` behind
+//!                                          them, only there
+//! given: turn n,,n=aiko r=1                the next message of any other mechanism (`-`: empty),
+//!                                          and what follows it: a challenge, or `accepted`,
+//!                                          `wrong`, `malformed`
 //! given: apop <1.2@host>                   the greeting has this timestamp
 //! given: login-delay 60 user               or without user; what CAPA says of everybody
 //! given: expire 7 user                     or never
@@ -72,6 +78,15 @@ pub(crate) enum Trouble {
     TooMany,
 }
 
+/// What a message of a SASL exchange leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Follows {
+    Challenge(Vec<u8>),
+    Accepted,
+    Wrong,
+    Malformed,
+}
+
 /// What CAPA may say, for everybody or for one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fact {
@@ -102,6 +117,13 @@ pub(crate) enum Given {
     Proxy,
     Utf8Only,
     Retrieved(usize),
+    MustChange(Option<String>),
+    Mechanisms {
+        names: Vec<String>,
+        under_tls: bool,
+    },
+    /// The client's message, and what follows.
+    Turn(Vec<u8>, Follows),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -237,6 +259,13 @@ fn given(text: &str) -> Given {
         ["login", "too-soon", seconds] => {
             Given::Login(Some(Trouble::TooSoon(seconds.parse().unwrap())))
         }
+        ["login", "must-change"] => Given::MustChange(None),
+        ["login", "must-change", url] => {
+            Given::MustChange(Some(String::from_utf8(unescape(url)).unwrap()))
+        }
+        ["mechanisms", ..] => mechanisms(text),
+        ["turn", "-", then] => Given::Turn(Vec::new(), follows(then)),
+        ["turn", message, then] => Given::Turn(unescape(message), follows(then)),
         ["apop", stamp] => Given::Apop(stamp.to_owned()),
         ["last"] => Given::Last,
         ["proxy"] => Given::Proxy,
@@ -245,6 +274,22 @@ fn given(text: &str) -> Given {
         [what, value, "user"] => Given::OfAll(fact(what, value), true),
         [what, value] => Given::OfAll(fact(what, value), false),
         _ => panic!("given: {text}"),
+    }
+}
+
+fn mechanisms(text: &str) -> Given {
+    let words = text.split(' ').skip(1);
+    let under_tls = text.ends_with(" under-tls");
+    let names = words.filter(|word| *word != "under-tls").map(ToOwned::to_owned).collect();
+    Given::Mechanisms { names, under_tls }
+}
+
+fn follows(text: &str) -> Follows {
+    match text {
+        "accepted" => Follows::Accepted,
+        "wrong" => Follows::Wrong,
+        "malformed" => Follows::Malformed,
+        challenge => Follows::Challenge(unescape(challenge)),
     }
 }
 

@@ -1,17 +1,19 @@
 //! A driver without sockets: answers a session's questions from memory.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use md5::{Digest, Md5};
 use pop3_proto::{
     Body, Claim, Expire, Internationalised, LoginFacts, LoginRefusal, MessageRefusal, Messages,
-    Part, PendingLogin, PendingMessage, PendingUpdate, PerUser, Progress, Session, Step, Terms,
-    TlsState, XclientFacts,
+    Part, PendingLogin, PendingMessage, PendingSasl, PendingUpdate, PerUser, Progress, SaslMessage,
+    Session, Step, Terms, TlsState, XclientFacts,
 };
+use sasl::{Mechanism, Offer, Secret};
 
-use crate::transcript::{Fact, Given, Message, Trouble};
+use crate::talk::{Talk, Turn};
+use crate::transcript::{Fact, Follows, Given, Message, Trouble};
 
 /// A message, and what is wrong with it.
 #[derive(Default)]
@@ -67,6 +69,12 @@ pub(crate) struct World {
     pub(crate) accounts: HashMap<String, Vec<u8>>,
     pub(crate) stored: Rc<RefCell<Vec<Stored>>>,
     pub(crate) trouble: Option<Trouble>,
+    /// Where the password is to be changed, if it is.
+    must_change: Option<Option<String>>,
+    /// What other mechanisms than PLAIN and LOGIN hear and say.
+    turns: VecDeque<(Vec<u8>, Follows)>,
+    /// The exchange under way.
+    talk: Option<Talk>,
     pub(crate) removal_fails: bool,
     pub(crate) removed: Option<Vec<usize>>,
     pub(crate) retrieved: Option<Vec<usize>>,
@@ -84,6 +92,8 @@ impl World {
             // As the daemon has it unless it is told otherwise.
             terms: Terms {
                 cleartext_login: true,
+                mechanisms: Mechanism::ALL.into_iter().collect(),
+                mechanisms_under_tls: Mechanism::ALL.into_iter().collect(),
                 expire: Some(PerUser { value: Expire::Never, varies: false }),
                 ..Terms::default()
             },
@@ -92,6 +102,9 @@ impl World {
             accounts: HashMap::new(),
             stored: Rc::default(),
             trouble: None,
+            must_change: None,
+            turns: VecDeque::new(),
+            talk: None,
             removal_fails: false,
             removed: None,
             retrieved: None,
@@ -113,7 +126,23 @@ impl World {
             }
             Given::TlsOffered => self.terms.tls = TlsState::Offered,
             Given::TlsActive => self.terms.tls = TlsState::Active,
-            Given::CleartextRefused => self.terms.cleartext_login = false,
+            Given::CleartextRefused => {
+                self.terms.cleartext_login = false;
+                let safe = |mechanism: &Mechanism| !mechanism.is_cleartext();
+                self.terms.mechanisms = self.terms.mechanisms.iter().filter(safe).collect();
+            }
+            Given::Mechanisms { names, under_tls } => {
+                let known = |name: &String| Mechanism::parse(name.as_bytes()).unwrap();
+                let offer = names.iter().map(known).collect();
+                self.terms.mechanisms_under_tls = offer;
+                if !under_tls {
+                    self.terms.mechanisms = offer;
+                }
+            }
+            Given::MustChange(url) => self.must_change = Some(url.clone()),
+            Given::Turn(message, follows) => {
+                self.turns.push_back((message.clone(), follows.clone()));
+            }
             Given::Login(trouble) => self.trouble = *trouble,
             Given::Breaks(index) => stored[*index].breaks = true,
             Given::Gone(index) => stored[*index].gone = true,
@@ -147,7 +176,8 @@ impl World {
 
     pub(crate) fn shake_hands(&mut self) {
         let Some(Stage::Handshake(handshake)) = self.stage.take() else { panic!("no handshake") };
-        self.stage = Some(Stage::Open(handshake.established()));
+        let offer: Offer = self.terms.mechanisms_under_tls;
+        self.stage = Some(Stage::Open(handshake.established(offer)));
     }
 
     /// The open session, for a test that drives it by itself.
@@ -179,11 +209,13 @@ impl World {
             self.unread.drain(..done);
             session = match step {
                 Step::Continue(session) => {
+                    self.forget_talk(&session);
                     self.stage = Some(Stage::Open(session));
                     return;
                 }
                 Step::Flush(session) => session,
                 Step::Verify(claim, pending) => self.verify(&claim, pending),
+                Step::Sasl(message, pending) => self.converse(message, pending),
                 Step::Xclient(facts, pending) => {
                     self.asked.push(format!("client {facts:?}"));
                     self.client = Some(facts);
@@ -210,31 +242,80 @@ impl World {
         }
     }
 
+    /// An exchange is forgotten as soon as the session is in none.
+    fn forget_talk(&mut self, session: &Session<Maildrop>) {
+        if !session.is_in_exchange() {
+            self.talk = None;
+        }
+        assert_eq!(session.is_in_exchange(), self.talk.is_some());
+    }
+
     fn verify(&mut self, claim: &Claim, pending: PendingLogin) -> Session<Maildrop> {
         self.asked.push(format!("verify {claim:?}"));
-        let refusal = match self.trouble {
-            Some(Trouble::Busy) => {
-                self.trouble = None;
-                Some(LoginRefusal::Busy)
-            }
-            _ if !self.is_right(claim) => Some(LoginRefusal::Credentials),
-            Some(Trouble::InUse) => Some(LoginRefusal::InUse),
-            Some(Trouble::Unavailable) => Some(LoginRefusal::Unavailable),
-            Some(Trouble::TooSoon(seconds)) => Some(LoginRefusal::TooSoon { seconds }),
-            Some(Trouble::TooMany) => Some(LoginRefusal::TooManySessions),
-            None => None,
-        };
-        match refusal {
+        match self.judge(self.is_right(claim)) {
             Some(why) => pending.refuse(why, &mut self.out),
             None => pending.accept(self.open(), self.facts, &mut self.out),
         }
     }
 
+    fn converse(&mut self, said: SaslMessage, pending: PendingSasl) -> Session<Maildrop> {
+        let SaslMessage { mechanism, message, first } = said;
+        let octets = message.as_ref().map(Secret::expose);
+        self.asked.push(format!("{mechanism} {first} {octets:?}"));
+        assert!(
+            self.terms
+                .mechanisms
+                .iter()
+                .chain(self.terms.mechanisms_under_tls.iter())
+                .any(|offered| offered == mechanism),
+            "{mechanism} is not offered"
+        );
+        let talk = if first { Talk::default() } else { self.talk.take().unwrap() };
+        match talk.turn(mechanism, octets, &mut self.turns) {
+            Turn::Challenge(challenge, talk) => {
+                self.talk = Some(talk);
+                pending.challenge(&Secret::from(&challenge[..]), &mut self.out)
+            }
+            Turn::Malformed => pending.malformed(&mut self.out),
+            Turn::Login(login, password) => {
+                let right = self.accounts.get(&login).is_some_and(|known| *known == password);
+                self.finish(right, pending)
+            }
+            Turn::Settled(right) => self.finish(right, pending),
+        }
+    }
+
+    fn finish(&mut self, right: bool, pending: PendingSasl) -> Session<Maildrop> {
+        match self.judge(right) {
+            Some(why) => pending.refuse(why, &mut self.out),
+            None => pending.accept(self.open(), self.facts, &mut self.out),
+        }
+    }
+
+    /// Why somebody is not let in whose password is `right`, or not.
+    fn judge(&mut self, right: bool) -> Option<LoginRefusal> {
+        match self.trouble {
+            Some(Trouble::Busy) => {
+                self.trouble = None;
+                Some(LoginRefusal::Busy)
+            }
+            _ if !right => Some(LoginRefusal::Credentials),
+            _ if self.must_change.is_some() => {
+                let url = self.must_change.clone().flatten().map(Into::into);
+                Some(LoginRefusal::MustChange { url })
+            }
+            Some(Trouble::InUse) => Some(LoginRefusal::InUse),
+            Some(Trouble::Unavailable) => Some(LoginRefusal::Unavailable),
+            Some(Trouble::TooSoon(seconds)) => Some(LoginRefusal::TooSoon { seconds }),
+            Some(Trouble::TooMany) => Some(LoginRefusal::TooManySessions),
+            None => None,
+        }
+    }
+
     fn is_right(&self, claim: &Claim) -> bool {
         match claim {
-            Claim::Password(credentials) => {
-                let known = self.accounts.get(&credentials.login);
-                known.is_some_and(|known| known == credentials.password.expose())
+            Claim::Password { login, password } => {
+                self.accounts.get(login).is_some_and(|known| known == password.expose())
             }
             Claim::Digest { login, stamp, digest } => {
                 self.accounts.get(login).is_some_and(|secret| {

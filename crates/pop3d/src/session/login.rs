@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use address::AccountKey;
 use auth::{Account, Channel, Denied, Login, Origin, Service};
 use maildrop::{Maildrop, OpenError};
 use netio::Buffer;
 use pop3_proto::{Claim, LoginFacts, LoginRefusal, Messages, PendingLogin};
-use sasl::Credentials;
 use tokio::time::Instant;
 
 use super::{Next, Visit};
@@ -39,10 +39,7 @@ impl Visit {
                 drop(claim);
                 self.admit(login).await
             }
-            Err(Denied::Invalid) => Err(LoginRefusal::Credentials),
-            Err(Denied::Busy) => Err(LoginRefusal::Busy),
-            Err(Denied::Unavailable) => Err(LoginRefusal::Unavailable),
-            Err(Denied::MustChange { .. }) => Err(LoginRefusal::Credentials),
+            Err(why) => Err(refusal(why)),
         };
         let session = match outcome {
             Ok((held, facts)) => pending.accept(held, facts, &mut out),
@@ -51,19 +48,24 @@ impl Visit {
         (session, out)
     }
 
-    async fn verify(&self, claim: &Claim) -> Result<Login, Denied> {
+    /// Where this client's attempts come from.
+    pub(super) fn origin(&self) -> Origin {
         let connection = &self.connection;
-        let origin = Origin {
+        Origin {
             client: connection.peer(),
             channel: Channel {
                 service: Service::Pop3,
                 tls: self.is_secured(),
                 genuine_address: connection.genuine_address(),
             },
-        };
+        }
+    }
+
+    async fn verify(&self, claim: &Claim) -> Result<Login, Denied> {
+        let origin = self.origin();
         let (authenticator, at) = (&self.shared.authenticator, self.shared.clock.now());
         match claim {
-            Claim::Password(Credentials { login, password, .. }) => {
+            Claim::Password { login, password } => {
                 authenticator.verify(login, password, &origin, at).await
             }
             Claim::Digest { login, stamp, digest } => {
@@ -76,8 +78,9 @@ impl Visit {
     /// The maildrop of whoever has logged in, and every observer told. In this order: a seat, so
     /// that one account cannot take them all; the delay, which a login that fails from here on
     /// does not use up; the lock; and only then the observers, for a login that does not reach
-    /// its maildrop is none.
-    async fn admit(&mut self, login: Login) -> Result<(Held, LoginFacts), LoginRefusal> {
+    /// its maildrop is none. A master user's is none of the account's either: no observer hears
+    /// of it, and it uses no delay up.
+    pub(super) async fn admit(&mut self, login: Login) -> Result<(Held, LoginFacts), LoginRefusal> {
         let shared = Arc::clone(&self.shared);
         let (settings, policy) = (&shared.config.maildrop, login.account.policy());
         let taker = Taker { client: self.connection.peer(), after: settings.takeover_after };
@@ -91,8 +94,13 @@ impl Visit {
             .take(login.account.key(), settings.rate_of(policy), login.at.mono)
             .map_err(|soon| self.report_too_soon(&login.account, soon))?;
         let held = self.hold(seat, &taker, &login.account).await?;
-        observers::tell(&shared.observers, &login).await;
-        token.spend();
+        match &login.acting {
+            None => {
+                observers::tell(&shared.observers, &login).await;
+                token.spend();
+            }
+            Some(master) => report_master(&login, master),
+        }
         shared.counters.logins.add(1);
         let facts = facts::of(&shared.config, policy);
         let holder = held.1.holder();
@@ -195,6 +203,20 @@ impl Visit {
         self.shared.counters.unavailable.add(1);
         tracing::error!(target: "lastpost::pop3", %user, %rip, %error, "maildrop unavailable");
         LoginRefusal::Unavailable
+    }
+}
+
+fn report_master(login: &Login, master: &AccountKey) {
+    let (user, rip) = (login.account.key(), login.client);
+    tracing::info!(target: "lastpost::pop3", %user, %master, %rip, "maildrop opened for a master user");
+}
+
+/// What a client is told that is not let in.
+pub(super) fn refusal(why: Denied) -> LoginRefusal {
+    match why {
+        Denied::Invalid => LoginRefusal::Credentials,
+        Denied::Busy | Denied::Unavailable => LoginRefusal::Busy,
+        Denied::MustChange { url } => LoginRefusal::MustChange { url },
     }
 }
 

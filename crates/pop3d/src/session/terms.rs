@@ -1,6 +1,7 @@
 //! On which terms a client is served, by where it is and what protects it.
 
 use pop3_proto::{Internationalised, Terms, TlsState};
+use sasl::{Mechanism, Offer as Mechanisms};
 
 use super::{ERRORS_AFTER_LOGIN, Offer, Visit};
 use crate::{apop, facts};
@@ -8,8 +9,11 @@ use crate::{apop, facts};
 /// Whose side of a proxy counts for what a client may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientSide {
-    /// This connection is the client's; or its proxy did not say what protects it there.
+    /// This connection is the client's.
     This,
+    /// Behind a proxy that named it and did not say what protects it there: as much as this
+    /// connection is.
+    Untold,
     /// Behind a proxy that named it, under TLS.
     Secured,
     /// Behind a proxy that named it, in clear, whatever this connection is.
@@ -20,7 +24,7 @@ impl Visit {
     /// Whether TLS protects what the client sends, as far as its own side goes.
     pub(super) fn is_secured(&self) -> bool {
         match self.client_side {
-            ClientSide::This => self.connection.is_tls(),
+            ClientSide::This | ClientSide::Untold => self.connection.is_tls(),
             ClientSide::Secured => true,
             ClientSide::Clear => false,
         }
@@ -37,11 +41,32 @@ impl Visit {
         }
     }
 
+    /// Whether a password may come as things stand without TLS on this connection.
+    fn allows_cleartext(&self) -> bool {
+        let connection = &self.connection;
+        let by_address =
+            self.shared.config.allows_cleartext(connection.peer(), connection.genuine_address());
+        by_address || self.client_side == ClientSide::Secured
+    }
+
+    /// What `AUTH` offers as things stand. Where a password may come in clear, every mechanism
+    /// may that needs nothing of TLS.
+    pub(super) fn mechanisms(&self) -> Mechanisms {
+        let (connection, own) = (&self.connection, self.client_side == ClientSide::This);
+        let safe = self.is_secured() || self.allows_cleartext();
+        let certified = own && connection.has_client_certificate();
+        let offer = self.shared.authenticator.offer(connection.peer(), safe, certified);
+        if own && connection.has_bindings() {
+            return offer;
+        }
+        offer.without(Mechanism::ScramSha256Plus)
+    }
+
     /// The terms for a client that a proxy has named. A proxy is believed once.
     pub(super) fn terms_of_client(&self) -> Terms {
         let (connection, config) = (&self.connection, &self.shared.config);
-        let by_address = config.allows_cleartext(connection.peer(), connection.genuine_address());
-        let policies = self.shared.authenticator.directory().policies();
+        let authenticator = &self.shared.authenticator;
+        let policies = authenticator.directory().policies();
         Terms {
             tls: match self.offer {
                 // The connection's own TLS does nothing for a client in clear.
@@ -50,7 +75,9 @@ impl Visit {
                 Offer::Stls if self.shared.tls.is_some() => TlsState::Offered,
                 _ => TlsState::Unavailable,
             },
-            cleartext_login: by_address || self.client_side == ClientSide::Secured,
+            cleartext_login: self.allows_cleartext(),
+            mechanisms: self.mechanisms(),
+            mechanisms_under_tls: authenticator.offer(connection.peer(), true, false),
             errors_before_login: config.errors_max,
             errors_after_login: ERRORS_AFTER_LOGIN,
             login_delay: facts::delay_of_all(config, &policies),

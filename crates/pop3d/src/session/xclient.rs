@@ -27,7 +27,7 @@ impl Visit {
             return Err(Ending::Closed);
         }
         self.client_side = match said.secured {
-            None => ClientSide::This,
+            None => ClientSide::Untold,
             Some(true) => ClientSide::Secured,
             Some(false) => ClientSide::Clear,
         };

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use auth::{AccountPolicy, ManualClock};
 
-use crate::kit::{Client, Counting, Daemon, Setup};
+use crate::counting::Counting;
+use crate::kit::{Client, Daemon, Setup};
 
 const SECOND: Duration = Duration::from_secs(1);
 

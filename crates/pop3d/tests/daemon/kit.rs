@@ -12,9 +12,10 @@ use auth::{
 };
 use netio::{Drain, DrainTrigger, ListenConfig, Tls, TlsConfig, TlsMode};
 use pop3d::{Pop3Config, Pop3d};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -28,6 +29,11 @@ pub(crate) struct Setup {
     pub(crate) config: Pop3Config,
     pub(crate) observers: Vec<Arc<dyn LoginObserver>>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) auth: AuthConfig,
+    /// Instead of the accounts that were named one by one.
+    pub(crate) accounts_of: Option<Directory>,
+    /// Who vouches for clients.
+    pub(crate) client_ca: Option<PathBuf>,
     directory: TempDir,
     accounts: Vec<Account>,
 }
@@ -47,7 +53,17 @@ impl Setup {
         };
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock::new());
-        Self { config, observers: Vec::new(), clock, directory, accounts: Vec::new() }
+        let auth = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
+        Self {
+            config,
+            observers: Vec::new(),
+            clock,
+            auth,
+            accounts_of: None,
+            client_ca: None,
+            directory,
+            accounts: Vec::new(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -78,6 +94,12 @@ impl Setup {
         self.accounts.push(account.with_policy(policy));
     }
 
+    /// The last account has a password that is to be changed.
+    pub(crate) fn must_change(&mut self) {
+        let account = self.accounts.pop().unwrap();
+        self.accounts.push(account.with_must_change(true));
+    }
+
     /// `aiko` with `secret` and these messages.
     pub(crate) fn aiko(messages: &[&[u8]]) -> Self {
         let mut setup = Self::new();
@@ -98,11 +120,11 @@ impl Setup {
     }
 
     pub(crate) fn start_on(self, runtime: Runtime) -> Daemon {
-        let (tls, certificate) = certificate(self.path());
+        let (tls, certificate) = certificate(self.path(), self.client_ca.clone());
         let (pop3d, trigger, addresses) = runtime.block_on(async {
             let accounts = Directory::from_accounts(self.accounts, None).unwrap();
-            let auth = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
-            let authenticator = Authenticator::new(&auth, accounts).unwrap();
+            let accounts = self.accounts_of.unwrap_or(accounts);
+            let authenticator = Authenticator::new(&self.auth, accounts).unwrap();
             let (config, observers, clock) = (self.config, self.observers, self.clock);
             let pop3d =
                 Pop3d::new(config, NAME, authenticator, observers, clock, Some(&tls)).unwrap();
@@ -118,12 +140,12 @@ impl Setup {
     }
 }
 
-fn certificate(directory: &Path) -> (Tls, CertificateDer<'static>) {
+fn certificate(directory: &Path, client_ca: Option<PathBuf>) -> (Tls, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()]).unwrap();
     let config = TlsConfig {
         certificate: directory.join("certificate.pem"),
         key: directory.join("key.pem"),
-        client_ca: None,
+        client_ca,
         named: Vec::new(),
     };
     std::fs::write(&config.certificate, made.cert.pem()).unwrap();
@@ -138,7 +160,7 @@ pub(crate) struct Daemon {
     pub(crate) pop3d: Pop3d,
     pub(crate) trigger: DrainTrigger,
     addresses: Vec<SocketAddr>,
-    certificate: CertificateDer<'static>,
+    pub(crate) certificate: CertificateDer<'static>,
     directory: TempDir,
 }
 
@@ -189,26 +211,45 @@ impl Daemon {
 
     /// Shakes hands on a connection in clear.
     pub(crate) fn secure(&self, client: Client, alpn: &[&[u8]]) -> std::io::Result<Client> {
+        let mut config = self.trusting().with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        secure_with(client, config)
+    }
+
+    /// A TLS client that believes this daemon.
+    pub(crate) fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-        let name = ServerName::try_from(NAME).unwrap();
-        let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        assert!(client.unread.is_empty(), "octets in clear before the handshake");
-        let mut socket = client.socket.try_clone().unwrap();
-        while connection.is_handshaking() {
-            connection.complete_io(&mut socket)?;
-        }
-        let socket = client.socket.try_clone().unwrap();
-        let stream = Box::new(StreamOwned::new(connection, client.socket));
-        Ok(Client { stream, socket, unread: Vec::new() })
     }
+}
+
+/// Shakes hands on a connection in clear, as this client.
+pub(crate) fn secure_with(client: Client, config: ClientConfig) -> std::io::Result<Client> {
+    Ok(secure_bound(client, config)?.0)
+}
+
+/// The same, with `tls-exporter` as the client has it.
+pub(crate) fn secure_bound(
+    client: Client,
+    config: ClientConfig,
+) -> std::io::Result<(Client, [u8; 32])> {
+    let name = ServerName::try_from(NAME).unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    assert!(client.unread.is_empty(), "octets in clear before the handshake");
+    let mut socket = client.socket.try_clone().unwrap();
+    while connection.is_handshaking() {
+        connection.complete_io(&mut socket)?;
+    }
+    let socket = client.socket.try_clone().unwrap();
+    let label = b"EXPORTER-Channel-Binding";
+    let exporter = connection.export_keying_material([0; 32], label, Some(b"")).unwrap();
+    let stream = Box::new(StreamOwned::new(connection, client.socket));
+    Ok((Client { stream, socket, unread: Vec::new() }, exporter))
 }
 
 trait Stream: Read + Write + Send {}
@@ -344,24 +385,5 @@ pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     while !condition() {
         assert!(Instant::now() < end, "never came true: {what}");
         std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// An observer that counts what it is told.
-#[derive(Default)]
-pub(crate) struct Counting(pub(crate) std::sync::Mutex<Vec<String>>);
-
-impl Counting {
-    pub(crate) fn told(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl LoginObserver for Counting {
-    fn on_login<'a>(&'a self, login: &'a auth::Login) -> auth::Answer<'a, ()> {
-        Box::pin(async move {
-            let line = format!("{} {} {}", login.account.key(), login.client, login.channel.tls);
-            self.0.lock().unwrap().push(line);
-        })
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use auth::AccountPolicy;
 
-use crate::kit::{Client, Counting, Daemon, LONG, Setup, eventually};
+use crate::counting::Counting;
+use crate::kit::{Client, Daemon, LONG, Setup, eventually};
 
 fn begin_login(daemon: &Daemon) -> Client {
     let mut client = daemon.greeted();

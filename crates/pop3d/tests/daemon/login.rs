@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use auth::{Answer, Login, LoginObserver};
 use maildrop::{Maildrop, OpenError, OpenOptions};
 
-use crate::kit::{Counting, Setup, eventually};
+use crate::counting::Counting;
+use crate::kit::{Setup, eventually};
 
 /// Says whether the maildrop was locked when it was told, and takes its time to be through.
 #[derive(Default)]

@@ -5,15 +5,20 @@
 mod apop;
 mod autologout;
 mod blocks;
+mod bound;
+mod counting;
 mod delay;
 mod dialogues;
+mod exchange;
 mod hostile;
 #[allow(dead_code, reason = "other tests share it")]
 mod kit;
 mod lang_utf8;
 mod limits;
 mod login;
+mod mechanisms;
 mod quit;
+mod refusals;
 mod retention;
 mod stopping;
 mod takeover;

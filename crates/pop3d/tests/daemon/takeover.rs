@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use maildrop::{Maildrop, OpenOptions};
 
-use crate::kit::{Client, Counting, Daemon, LONG, Setup, eventually, names};
+use crate::counting::Counting;
+use crate::kit::{Client, Daemon, LONG, Setup, eventually, names};
 
 const MESSAGES: [&[u8]; 2] = [b"1\n", b"22\n"];
 /// Longer than any test takes.

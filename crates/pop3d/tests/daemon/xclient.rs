@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::kit::{Client, Counting, Setup, eventually};
+use crate::counting::Counting;
+use crate::kit::{Client, Setup, eventually};
 
 /// Proxies are trusted on this host, and customers' networks are in the documentation's blocks.
 fn setup() -> Setup {

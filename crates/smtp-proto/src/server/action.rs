@@ -2,16 +2,15 @@
 
 use alloc::boxed::Box;
 
-use sasl::Credentials;
-
 use super::chunk::Chunk;
 use super::data::{Body, Flaw, Receiving};
 use super::pending::{
-    DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+    DataPending, EndPending, MailPending, RecipientPending, SaslPending, StartTlsPending,
     XclientPending,
 };
 use super::request::{MailRequest, RecipientRequest};
-use super::state::{Daemon, Greeted, MailGiven, State};
+use super::sasl_message::SaslMessage;
+use super::state::{Asking, Daemon, Greeted, MailGiven, State};
 use super::tally::CloseReason;
 use super::xclient::XclientFacts;
 
@@ -20,8 +19,8 @@ use super::xclient::XclientFacts;
 pub enum Action<'s, D: Daemon> {
     /// Send the output, then read: the session waits for more input.
     More,
-    /// Verify, then answer.
-    Verify(Credentials, VerifyPending<'s, D>),
+    /// Carry the exchange of `AUTH` on, then answer.
+    Sasl(SaslMessage, SaslPending<'s, D>),
     /// Answer, send the output, throw away whatever is still unread, shake hands.
     StartTls(StartTlsPending<'s, D>),
     /// A proxy speaks: find out what holds for its client, then answer.
@@ -56,7 +55,7 @@ pub(crate) enum Event<D: Daemon> {
     /// Nothing that needs the daemon.
     Next,
     More,
-    Verify(Credentials, Greeted<D>),
+    Sasl(SaslMessage, Asking<D>),
     StartTls(State<D>),
     Xclient(Box<XclientFacts>, State<D>),
     Mail(MailRequest, Greeted<D>),

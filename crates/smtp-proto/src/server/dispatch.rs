@@ -10,6 +10,7 @@ use super::command::{self, Verb};
 use super::parameters::Parameters;
 use super::reply::Reply;
 use super::request::{MailRequest, RecipientRequest, Standing};
+use super::sasl_message::Mechanisms;
 use super::state::{Daemon, Greeted, Hello, State};
 use super::tally::{CloseReason, Tally};
 use super::xclient::{self, XclientFacts};
@@ -18,6 +19,7 @@ use super::{authenticate, chunk, hello, verify};
 /// What a handler may see and write.
 pub(crate) struct Desk<'a> {
     pub(crate) parameters: &'a Parameters,
+    pub(crate) mechanisms: Mechanisms,
     pub(crate) tls: bool,
     /// When the session began, in Unix seconds.
     pub(crate) at: i64,
@@ -188,7 +190,7 @@ fn on_hello<D: Daemon>(
     let login = state.into_login();
     let extended = verb == Verb::Ehlo;
     if extended {
-        hello::write_ehlo(desk.parameters, desk.tls, desk.at, desk.output);
+        hello::write_ehlo(desk.parameters, desk.mechanisms.now, desk.tls, desk.at, desk.output);
     } else {
         hello::write_helo(desk.parameters, desk.output);
     }

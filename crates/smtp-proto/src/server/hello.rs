@@ -8,11 +8,10 @@ use core::fmt::{self, Write as _};
 use super::parameters::Parameters;
 use super::reply::Reply;
 use super::{datetime, quirk, xclient};
+use sasl::Offer;
 
 /// Characters of a client's name that are kept.
 const NAME_MAX: usize = 255;
-
-const MECHANISMS: &str = "PLAIN LOGIN";
 
 pub(crate) const NAME_MISSING: Reply =
     Reply::fixed(501, "5.5.4", "Say your name: a domain or an address in brackets");
@@ -55,9 +54,15 @@ pub(crate) fn write_helo(parameters: &Parameters, output: &mut Vec<u8>) {
     let _ = write!(Lines(output), "250 {}\r\n", parameters.host);
 }
 
-/// The reply to EHLO: our name and the extensions that hold in the session's present state. `at`:
-/// when the session began, in Unix seconds.
-pub(crate) fn write_ehlo(parameters: &Parameters, tls: bool, at: i64, output: &mut Vec<u8>) {
+/// The reply to EHLO: our name and the extensions that hold in the session's present state.
+/// `mechanisms`: those that may be used in it; `at`: when the session began, in Unix seconds.
+pub(crate) fn write_ehlo(
+    parameters: &Parameters,
+    mechanisms: Offer,
+    tls: bool,
+    at: i64,
+    output: &mut Vec<u8>,
+) {
     let _ = write!(
         Lines(output),
         "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n",
@@ -67,11 +72,14 @@ pub(crate) fn write_ehlo(parameters: &Parameters, tls: bool, at: i64, output: &m
     if parameters.starttls && !tls {
         output.extend_from_slice(b"250-STARTTLS\r\n");
     }
-    if parameters.auth_allowed(tls) {
-        output.extend_from_slice(b"250-AUTH ");
-        output.extend_from_slice(MECHANISMS.as_bytes());
+    if !mechanisms.is_empty() {
+        output.extend_from_slice(b"250-AUTH");
+        for mechanism in mechanisms.iter() {
+            output.push(b' ');
+            output.extend_from_slice(mechanism.name().as_bytes());
+        }
         output.extend_from_slice(b"\r\n");
-        quirk::auth_equals_line(MECHANISMS, output);
+        quirk::auth_equals_line(mechanisms, output);
     }
     let _ = write_extensions(parameters, tls, at, output);
     output.extend_from_slice(b"250 ENHANCEDSTATUSCODES\r\n");

@@ -21,6 +21,7 @@ mod pending;
 mod quirk;
 mod reply;
 mod request;
+mod sasl_message;
 mod session;
 mod state;
 mod tally;
@@ -33,13 +34,14 @@ pub use command::Verb;
 pub use counts::Counts;
 pub use data::{Body, Flaw};
 pub use extensions::Extensions;
-pub use parameters::{AuthOffer, Parameters};
+pub use parameters::Parameters;
 pub use pending::{
-    DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+    DataPending, EndPending, MailPending, RecipientPending, SaslPending, StartTlsPending,
     XclientPending,
 };
 pub use reply::Reply;
 pub use request::{MailRequest, RecipientRequest};
+pub use sasl_message::{Mechanisms, SaslMessage};
 pub use session::Session;
 pub use state::{Daemon, Hello};
 pub use tally::CloseReason;

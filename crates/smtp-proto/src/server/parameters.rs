@@ -6,17 +6,6 @@ use textproto::LoneLf;
 
 use super::extensions::Extensions;
 
-/// Whether passwords are taken, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthOffer {
-    /// Never: the listener has no use for them.
-    Never,
-    /// Under TLS alone (RFC 6409 section 3.1, RFC 8314 section 3.3).
-    UnderTls,
-    /// In clear too: for loopback, and for networks that the operator names.
-    Always,
-}
-
 /// The limits and offers of a session; shared by all sessions of a listener.
 #[derive(Clone, Debug)]
 pub struct Parameters {
@@ -36,8 +25,6 @@ pub struct Parameters {
     pub lone_lf: LoneLf,
     /// Whether STARTTLS is offered as long as TLS is not active.
     pub starttls: bool,
-    /// Whether AUTH is offered.
-    pub auth: AuthOffer,
     /// What else is offered.
     pub extensions: Extensions,
     /// Whether the client may say by `XCLIENT` on whose behalf it speaks: for proxies that the
@@ -53,6 +40,10 @@ impl Parameters {
     /// Octets of a line in an AUTH exchange, its CRLF included (RFC 4954 section 4.3).
     pub const AUTH_OCTETS_MAX: usize = 12288 + 2;
 
+    /// Messages that a client may send in one AUTH exchange, whatever the daemon makes of them;
+    /// no mechanism needs more than four.
+    pub const AUTH_MESSAGES_MAX: u8 = 8;
+
     /// Commands that lead nowhere (NOOP, RSET and the like) since the last accepted message;
     /// each further one counts as an error.
     pub const IDLE_COMMANDS_MAX: u16 = 100;
@@ -61,14 +52,5 @@ impl Parameters {
     /// message.
     pub(crate) const fn received_octets_max(&self) -> u64 {
         super::data::received_max(self.message_octets_max)
-    }
-
-    /// Whether AUTH may be used in the session's present state.
-    pub(crate) const fn auth_allowed(&self, tls: bool) -> bool {
-        match self.auth {
-            AuthOffer::Never => false,
-            AuthOffer::UnderTls => tls,
-            AuthOffer::Always => true,
-        }
     }
 }

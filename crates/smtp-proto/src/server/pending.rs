@@ -10,12 +10,17 @@ use alloc::vec::Vec;
 
 use envelope::Coding;
 
+use sasl::{Mechanism, Secret};
+
+use super::authenticate;
 use super::chunk::{Chunk, Skipping};
 use super::command::Verb;
 use super::hello;
 use super::reply::Reply;
+use super::sasl_message::Mechanisms;
 use super::session::Session;
-use super::state::{Daemon, Greeted, Hello, MailGiven, State};
+use super::state::{Asking, Authenticating, Daemon, Greeted, Hello, MailGiven, State};
+use super::tally::CloseReason;
 use super::{Parameters, data::Receiving};
 
 const MAIL_OK: Reply = Reply::fixed(250, "2.1.0", "Sender accepted");
@@ -24,25 +29,50 @@ const AUTH_OK: Reply = Reply::fixed(235, "2.7.0", "Authentication successful");
 const TLS_OK: Reply = Reply::fixed(220, "2.0.0", "Ready to start TLS");
 const START_DATA: &[u8] = b"354 Send the message and end it with a line that holds only a dot\r\n";
 
-/// Are these credentials right?
+/// What is to be answered to this message of an AUTH exchange (RFC 4954)?
 #[must_use]
-pub struct VerifyPending<'s, D: Daemon> {
+pub struct SaslPending<'s, D: Daemon> {
     pub(crate) session: &'s mut Session<D>,
-    pub(crate) greeted: Greeted<D>,
+    pub(crate) mechanism: Mechanism,
+    pub(crate) asking: Asking<D>,
 }
 
-impl<D: Daemon> VerifyPending<'_, D> {
-    /// They are: the session is `login`'s from now on.
+impl<D: Daemon> SaslPending<'_, D> {
+    /// The exchange goes on: sends `challenge`. The client's next line, whatever it is, answers
+    /// it; after [`Parameters::AUTH_MESSAGES_MAX`] messages there is no next one, and the exchange
+    /// ends as one that is malformed.
+    pub fn challenge(self, challenge: &Secret, output: &mut Vec<u8>) {
+        let Asking { greeted, turns } = self.asking;
+        if turns >= Parameters::AUTH_MESSAGES_MAX {
+            let asking = Asking { greeted, turns };
+            return Self { asking, ..self }.malformed(output);
+        }
+        // An empty challenge still has its space (RFC 4954 section 4).
+        output.extend_from_slice(b"334 ");
+        sasl::encode(challenge.expose(), output);
+        output.extend_from_slice(b"\r\n");
+        let mechanism = self.mechanism;
+        self.session.resume(State::Authenticating(Authenticating { greeted, mechanism, turns }));
+    }
+
+    /// The client is who it says: the session is `login`'s from now on.
     pub fn accept(self, login: D::Login, output: &mut Vec<u8>) {
-        let greeted = Greeted { hello: self.greeted.hello, login: Some(login) };
+        let greeted = Greeted { hello: self.asking.greeted.hello, login: Some(login) };
         self.session.answer(Verb::Auth, &AUTH_OK, State::Greeted(greeted), output);
     }
 
-    /// They are not ([`Reply::BAD_CREDENTIALS`]), or nobody can say
-    /// ([`Reply::AUTH_UNAVAILABLE`]).
+    /// It is not ([`Reply::BAD_CREDENTIALS`]), or nobody can say ([`Reply::AUTH_UNAVAILABLE`]).
     pub fn refuse(self, reply: &Reply, output: &mut Vec<u8>) {
-        let state = State::Greeted(self.greeted);
+        let state = State::Greeted(self.asking.greeted);
         self.session.answer(Verb::Auth, &reply.refusing(), state, output);
+    }
+
+    /// The message is not what the mechanism asks for: the exchange is over. That is a bad
+    /// command, and no failed login; after too many of them the session ends.
+    pub fn malformed(self, output: &mut Vec<u8>) {
+        let state = State::Greeted(self.asking.greeted);
+        self.session.refused_blindly(CloseReason::BlindAuth);
+        self.session.answer(Verb::Auth, &authenticate::MALFORMED, state, output);
     }
 }
 
@@ -55,7 +85,9 @@ pub struct StartTlsPending<'s, D: Daemon> {
 
 impl<D: Daemon> StartTlsPending<'_, D> {
     /// It may: `output` must be sent, then the handshake follows. All that was known of the
-    /// client is forgotten (RFC 3207 section 4.2), except that an AUTH failed.
+    /// client is forgotten (RFC 3207 section 4.2), except that an AUTH failed. Then
+    /// [`Session::offer`] tells which mechanisms there are; until it does, they are those of
+    /// [`Mechanisms::under_tls`] that need nothing of the connection.
     pub fn accept(self, output: &mut Vec<u8>) {
         drop(self.before);
         self.session.begin_tls();
@@ -79,14 +111,20 @@ impl<D: Daemon> XclientPending<'_, D> {
     /// It is: the session begins anew, with a greeting and with what holds for the client that the
     /// proxy speaks for. Nothing of what was said before counts any more; whether the connection
     /// is under TLS stays.
-    pub fn accept(self, parameters: Arc<Parameters>, output: &mut Vec<u8>) {
-        self.begin_anew(parameters, State::Connected, output);
+    pub fn accept(self, parameters: Arc<Parameters>, mechanisms: Mechanisms, output: &mut Vec<u8>) {
+        self.begin_anew(parameters, mechanisms, State::Connected, output);
     }
 
     /// The same, and the client is `login`'s, with whom it has authenticated at the proxy. It
     /// must introduce itself all the same.
-    pub fn accept_login(self, parameters: Arc<Parameters>, login: D::Login, output: &mut Vec<u8>) {
-        self.begin_anew(parameters, State::Vouched(login), output);
+    pub fn accept_login(
+        self,
+        parameters: Arc<Parameters>,
+        mechanisms: Mechanisms,
+        login: D::Login,
+        output: &mut Vec<u8>,
+    ) {
+        self.begin_anew(parameters, mechanisms, State::Vouched(login), output);
     }
 
     /// It is not.
@@ -94,10 +132,16 @@ impl<D: Daemon> XclientPending<'_, D> {
         self.session.answer(Verb::Xclient, &reply.refusing(), self.before, output);
     }
 
-    fn begin_anew(self, parameters: Arc<Parameters>, state: State<D>, output: &mut Vec<u8>) {
+    fn begin_anew(
+        self,
+        parameters: Arc<Parameters>,
+        mechanisms: Mechanisms,
+        state: State<D>,
+        output: &mut Vec<u8>,
+    ) {
         drop(self.before);
         hello::write_greeting(&parameters, output);
-        self.session.begin_anew(parameters, state);
+        self.session.begin_anew(parameters, mechanisms, state);
     }
 }
 
@@ -225,7 +269,7 @@ impl<D: Daemon> DataPending<'_, D> {
                 self.session.resume(Skipping::state(chunk, reply.into_owned(), state));
             }
             None => {
-                self.session.data_refused();
+                self.session.refused_blindly(CloseReason::BlindData);
                 self.session.answer(Verb::Data, &reply, state, output);
             }
         }

@@ -1,5 +1,7 @@
 //! The session: bytes in, actions and replies out.
 
+mod answers;
+
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -12,20 +14,21 @@ use super::data::{Body, Flaw, Progress, Receiving};
 use super::dispatch::{self, Desk};
 use super::parameters::Parameters;
 use super::pending::{
-    DataPending, EndPending, MailPending, RecipientPending, StartTlsPending, VerifyPending,
+    DataPending, EndPending, MailPending, RecipientPending, SaslPending, StartTlsPending,
     XclientPending,
 };
 use super::reply::Reply;
+use super::sasl_message::Mechanisms;
 use super::state::{Daemon, State};
 use super::tally::{CloseReason, Tally};
-use super::{counts::Counts, hello, quirk};
+use super::{authenticate, counts::Counts, hello, quirk};
 
 /// A submission session (RFC 6409) that knows no socket, account or clock.
 ///
 /// ```
 /// use std::sync::Arc;
 /// use smtp_proto::server::{
-///     Action, AuthOffer, Daemon, Extensions, LoneLf, Parameters, Session,
+///     Action, Daemon, Extensions, LoneLf, Mechanisms, Parameters, Session,
 /// };
 ///
 /// struct Nobody;
@@ -44,12 +47,11 @@ use super::{counts::Counts, hello, quirk};
 ///     auth_failures_max: 3,
 ///     lone_lf: LoneLf::Normalise,
 ///     starttls: false,
-///     auth: AuthOffer::Never,
 ///     extensions: Extensions::default(),
 ///     xclient: false,
 /// });
 /// let mut output = Vec::new();
-/// let mut session = Session::<Nobody>::new(parameters, false, 1_795_553_100);
+/// let mut session = Session::<Nobody>::new(parameters, Mechanisms::NONE, false, 1_795_553_100);
 /// session.greet(&mut output);
 /// let step = session.next(b"EHLO client\r\nMAIL FROM:<a@example.org>\r\n", &mut output);
 /// let Action::Mail(request, pending) = step.action else { panic!() };
@@ -59,6 +61,7 @@ use super::{counts::Counts, hello, quirk};
 /// ```
 pub struct Session<D: Daemon> {
     parameters: Arc<Parameters>,
+    mechanisms: Mechanisms,
     /// When it began, in Unix seconds.
     at: i64,
     tls: bool,
@@ -71,15 +74,16 @@ pub struct Session<D: Daemon> {
 
 const CHUNK_OK: Reply = Reply::fixed(250, "2.0.0", "Chunk received");
 const LINE_TOO_LONG: Reply = Reply::fixed(500, "5.5.2", "The line is too long");
-const AUTH_LINE_TOO_LONG: Reply = Reply::fixed(500, "5.5.6", "The authentication line is too long");
 
 impl<D: Daemon> Session<D> {
-    /// A session on a new connection. `tls`: whether it is under TLS from the first octet; `at`:
-    /// the time in Unix seconds, from which the limit of FUTURERELEASE is counted.
+    /// A session on a new connection. `mechanisms`: with which of them the client may
+    /// authenticate; `tls`: whether it is under TLS from the first octet; `at`: the time in Unix
+    /// seconds, from which the limit of FUTURERELEASE is counted.
     #[must_use]
-    pub fn new(parameters: Arc<Parameters>, tls: bool, at: i64) -> Self {
+    pub fn new(parameters: Arc<Parameters>, mechanisms: Mechanisms, tls: bool, at: i64) -> Self {
         Self {
             parameters,
+            mechanisms,
             at,
             tls,
             lines: LineReader::new(Parameters::AUTH_OCTETS_MAX, LineEnd::Crlf),
@@ -107,6 +111,19 @@ impl<D: Daemon> Session<D> {
             }
         };
         Step { consumed, action: self.action(event) }
+    }
+
+    /// Tells which mechanisms there are from now on: after a handshake, when it is known what
+    /// the client has shown in it.
+    pub fn offer(&mut self, mechanisms: Mechanisms) {
+        self.mechanisms = mechanisms;
+    }
+
+    /// Whether an AUTH exchange is under way: what the daemon keeps for one is of no use
+    /// otherwise.
+    #[must_use]
+    pub fn is_in_exchange(&self) -> bool {
+        matches!(self.state, State::Authenticating(_))
     }
 
     /// Whether the session is under TLS.
@@ -194,6 +211,7 @@ impl<D: Daemon> Session<D> {
     fn line(&mut self, line: &[u8], pipelined: bool, output: &mut Vec<u8>) -> Event<D> {
         let mut desk = Desk {
             parameters: &self.parameters,
+            mechanisms: self.mechanisms,
             tls: self.tls,
             at: self.at,
             pipelined,
@@ -213,7 +231,8 @@ impl<D: Daemon> Session<D> {
         match state {
             State::Authenticating(authenticating) => {
                 let state = State::Greeted(authenticating.greeted);
-                self.answer(Verb::Auth, &AUTH_LINE_TOO_LONG, state, output);
+                self.refused_blindly(CloseReason::BlindAuth);
+                self.answer(Verb::Auth, &authenticate::TOO_LONG, state, output);
             }
             state => {
                 let state = self.tally.blind.take().map_or(state, State::Closed);
@@ -278,8 +297,9 @@ impl<D: Daemon> Session<D> {
     fn action(&mut self, event: Event<D>) -> Action<'_, D> {
         match event {
             Event::Next | Event::More => Action::More,
-            Event::Verify(credentials, greeted) => {
-                Action::Verify(credentials, VerifyPending { session: self, greeted })
+            Event::Sasl(message, asking) => {
+                let mechanism = message.mechanism;
+                Action::Sasl(message, SaslPending { session: self, mechanism, asking })
             }
             Event::StartTls(before) => Action::StartTls(StartTlsPending { session: self, before }),
             Event::Xclient(facts, before) => {
@@ -314,55 +334,6 @@ impl<D: Daemon> Session<D> {
         if let Some(reason) = self.tally.exceeded(&self.parameters).filter(|_| open) {
             self.end(reason, output);
         }
-    }
-
-    // What the tokens do.
-
-    pub(crate) fn answer(
-        &mut self,
-        verb: Verb,
-        reply: &Reply,
-        state: State<D>,
-        output: &mut Vec<u8>,
-    ) {
-        self.tally.reply(verb, reply, output);
-        self.resume(state);
-        self.enforce(output);
-    }
-
-    pub(crate) fn resume(&mut self, state: State<D>) {
-        self.state = state;
-    }
-
-    pub(crate) fn begin_tls(&mut self) {
-        self.tls = true;
-        self.untouched = true;
-        self.lines.reset();
-    }
-
-    pub(crate) fn begin_anew(&mut self, parameters: Arc<Parameters>, state: State<D>) {
-        self.tally.record(Verb::Xclient, 220);
-        self.tally.begin_anew();
-        self.parameters = parameters;
-        self.state = state;
-    }
-
-    /// A message was accepted.
-    pub(crate) fn accepted(&mut self) {
-        self.tally.accepted();
-    }
-
-    /// `DATA` is being refused.
-    pub(crate) fn data_refused(&mut self) {
-        self.tally.blind = Some(CloseReason::BlindData);
-    }
-
-    pub(crate) fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
-    pub(crate) fn failed_auth(&self) -> bool {
-        self.tally.failed_auth
     }
 }
 

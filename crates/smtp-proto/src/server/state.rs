@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use envelope::Coding;
-use sasl::Exchange;
+use sasl::Mechanism;
 
 use super::chunk::Skipping;
 use super::data::Receiving;
@@ -50,7 +50,15 @@ pub(crate) struct Greeted<D: Daemon> {
 /// An AUTH exchange is under way, and the client's next line belongs to it.
 pub(crate) struct Authenticating<D: Daemon> {
     pub(crate) greeted: Greeted<D>,
-    pub(crate) exchange: Exchange,
+    pub(crate) mechanism: Mechanism,
+    /// Messages of the client so far.
+    pub(crate) turns: u8,
+}
+
+/// A message of an exchange is with the daemon.
+pub(crate) struct Asking<D: Daemon> {
+    pub(crate) greeted: Greeted<D>,
+    pub(crate) turns: u8,
 }
 
 /// `MAIL` was accepted.

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::fmt::Write as _;
 
 use address::{ForwardPath, ReversePath};
-use sasl::Credentials;
+use sasl::Mechanism;
 use smtp_proto::server::{
-    Action, AuthOffer, By, Daemon, EndPending, Extensions, LoneLf, MailPending, MailRequest,
-    Parameters, RecipientPending, RecipientRequest, Reply, Session, Submitter, VerifyPending,
-    XclientFacts, XclientPending,
+    Action, By, Daemon, EndPending, Extensions, LoneLf, MailPending, MailRequest, Mechanisms,
+    Parameters, RecipientPending, RecipientRequest, Reply, Session, Submitter, XclientFacts,
+    XclientPending,
 };
+
+mod exchange;
+
+use exchange::Exchange;
 
 /// The rules: `anna` logs in with `secret`; the sender's or recipient's local part decides the
 /// rest (see the match arms).
@@ -42,9 +46,27 @@ pub(crate) fn parameters() -> Parameters {
         auth_failures_max: 10,
         lone_lf: LoneLf::Normalise,
         starttls: false,
-        auth: AuthOffer::UnderTls,
         extensions: Extensions::default(),
         xclient: false,
+    }
+}
+
+/// When passwords are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AuthOffer {
+    Never,
+    UnderTls,
+    Always,
+}
+
+impl AuthOffer {
+    pub(crate) fn mechanisms(self, tls: bool) -> Mechanisms {
+        let all: sasl::Offer = Mechanism::ALL.into_iter().collect();
+        match self {
+            Self::Never => Mechanisms::NONE,
+            Self::UnderTls if !tls => Mechanisms { now: sasl::Offer::NONE, under_tls: all },
+            Self::UnderTls | Self::Always => Mechanisms { now: all, under_tls: all },
+        }
     }
 }
 
@@ -68,6 +90,10 @@ pub(crate) const BEGIN: i64 = 1_795_553_100;
 pub(crate) struct Conversation {
     session: Session<Rules>,
     parameters: Parameters,
+    mechanisms: Mechanisms,
+    /// What the daemon offers after a handshake, if it says anything.
+    pub(crate) after_tls: Option<Mechanisms>,
+    exchange: Option<Exchange>,
     input: Vec<u8>,
     pub(crate) output: Vec<u8>,
     /// What the daemon was asked, one line each.
@@ -79,12 +105,23 @@ pub(crate) struct Conversation {
 
 impl Conversation {
     pub(crate) fn open(parameters: Parameters, tls: bool) -> Self {
-        let session = Session::new(Arc::new(parameters.clone()), tls, BEGIN);
+        Self::open_offering(parameters, AuthOffer::UnderTls.mechanisms(tls), tls)
+    }
+
+    pub(crate) fn open_with_auth(parameters: Parameters, tls: bool) -> Self {
+        Self::open_offering(parameters, AuthOffer::Always.mechanisms(tls), tls)
+    }
+
+    pub(crate) fn open_offering(parameters: Parameters, mechanisms: Mechanisms, tls: bool) -> Self {
+        let session = Session::new(Arc::new(parameters.clone()), mechanisms, tls, BEGIN);
         let mut output = Vec::new();
         session.greet(&mut output);
         Self {
             session,
             parameters,
+            mechanisms,
+            after_tls: None,
+            exchange: None,
             input: Vec::new(),
             output,
             asked: Vec::new(),
@@ -112,7 +149,7 @@ impl Conversation {
     }
 
     fn step(&mut self) -> bool {
-        let Self { session, parameters, input, output, asked, .. } = self;
+        let Self { session, parameters, mechanisms, exchange, input, output, asked, .. } = self;
         let step = session.next(input, output);
         input.drain(..step.consumed);
         match step.action {
@@ -122,8 +159,8 @@ impl Conversation {
                 self.closed = true;
                 return false;
             }
-            Action::Verify(credentials, pending) => {
-                asked.push(verify(&credentials, pending, output));
+            Action::Sasl(said, pending) => {
+                asked.extend(exchange::answer(said, pending, exchange, output));
             }
             Action::StartTls(pending) if self.tls_broken => {
                 pending.refuse(&Reply::TLS_UNAVAILABLE, output);
@@ -132,10 +169,13 @@ impl Conversation {
                 asked.push("starttls".into());
                 pending.accept(output);
                 input.clear();
+                if let Some(mechanisms) = self.after_tls {
+                    session.offer(mechanisms);
+                }
             }
             Action::Mail(request, pending) => asked.push(mail(&request, pending, output)),
             Action::Xclient(facts, pending) => {
-                asked.push(xclient(&facts, pending, parameters, output));
+                asked.push(xclient(&facts, pending, (parameters, *mechanisms), output));
             }
             Action::Recipient(request, pending) => {
                 asked.push(shown_recipient(&request));
@@ -162,20 +202,6 @@ impl Conversation {
         }
         true
     }
-}
-
-fn verify(
-    credentials: &Credentials,
-    pending: VerifyPending<'_, Rules>,
-    output: &mut Vec<u8>,
-) -> String {
-    let password = String::from_utf8_lossy(credentials.password.expose());
-    match (&*credentials.login, &*password) {
-        ("anna", "secret") => pending.accept("anna".into(), output),
-        ("busy", _) => pending.refuse(&Reply::AUTH_UNAVAILABLE, output),
-        _ => pending.refuse(&Reply::BAD_CREDENTIALS, output),
-    }
-    format!("verify {} {password}", credentials.login)
 }
 
 fn mail(request: &MailRequest, pending: MailPending<'_, Rules>, output: &mut Vec<u8>) -> String {
@@ -272,7 +298,7 @@ fn shown_recipient(request: &RecipientRequest) -> String {
 fn xclient(
     facts: &XclientFacts,
     pending: XclientPending<'_, Rules>,
-    parameters: &Parameters,
+    (parameters, mechanisms): (&Parameters, Mechanisms),
     output: &mut Vec<u8>,
 ) -> String {
     let asked = format!(
@@ -286,8 +312,8 @@ fn xclient(
         (Some(address), _) if address.to_string() == "192.0.2.66" => {
             pending.refuse(&Reply::fixed(550, "5.7.1", "Not from there"), output);
         }
-        (_, Some(login)) => pending.accept_login(parameters, login.to_string(), output),
-        _ => pending.accept(parameters, output),
+        (_, Some(login)) => pending.accept_login(parameters, mechanisms, login.to_string(), output),
+        _ => pending.accept(parameters, mechanisms, output),
     }
     asked
 }

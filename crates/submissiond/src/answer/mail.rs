@@ -53,6 +53,7 @@ async fn begin(
         helo: visitor.helo.as_deref().unwrap_or(hello.name()).to_owned(),
         extended: hello.is_extended(),
         authenticated: login.is_some(),
+        acting: login.and_then(|login| login.acting.clone()),
         mechanism: visitor.mechanism.filter(|_| login.is_some()),
         failed_auth: pending.failed_auth(),
         at,

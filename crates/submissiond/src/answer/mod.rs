@@ -3,8 +3,8 @@
 mod data;
 mod mail;
 mod recipient;
+mod sasl;
 mod store;
-mod verify;
 mod wishes;
 
 use auth::{Login, Permit, Refusal, authorize};
@@ -19,8 +19,8 @@ use crate::visitor::Visitor;
 pub(crate) use data::{data, end_of_data};
 pub(crate) use mail::mail;
 pub(crate) use recipient::recipient;
+pub(crate) use sasl::{Exchange, sasl};
 pub(crate) use store::Stored;
-pub(crate) use verify::verify;
 
 /// The one place where the chain is asked.
 async fn permit(

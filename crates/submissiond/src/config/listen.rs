@@ -50,6 +50,10 @@ pub struct SubmissionListen {
     /// authenticated with it (`XCLIENT LOGIN=`): nobody asks for a password then.
     #[serde(default)]
     pub xclient_login: bool,
+    /// Whether a master user (`[auth.master]`) who opens a customer's account may send in the
+    /// customer's name. The log says who it was.
+    #[serde(default)]
+    pub masters_may_send: bool,
 }
 
 /// What to do with an LF without CR in a message. A CR without LF is always refused.

@@ -18,6 +18,7 @@ fn listen(name: &str, port: u16) -> SubmissionListen {
         message_size_max: None,
         recipients_max: None,
         xclient_login: false,
+        masters_may_send: false,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
-use auth::{Channel, Login, Service};
+use auth::{Login, Origin};
 use netio::Connection;
 use smtp_proto::server::{Attribute, Reply, XclientFacts, XclientPending};
 
 use crate::house::Listening;
 use crate::log;
-use crate::transaction::{Client, Submission};
+use crate::offer;
+use crate::transaction::Submission;
 use crate::visitor::Visitor;
 
 const BUSY: Reply = Reply::fixed(421, "4.3.2", "Too many sessions, try again later");
@@ -67,14 +68,14 @@ pub(super) async fn believe(
         listener = listening.name,
         "a proxy named its client"
     );
-    let (address, genuine) = (client.address, client.genuine_address);
-    let parameters = listening.parameters_for(address, genuine, true);
+    let parameters = listening.parameters_for(true);
+    let mechanisms = offer::mechanisms(listening, connection, visitor);
     match facts.login.known().filter(|_| listening.xclient_login) {
-        None => pending.accept(parameters, output),
+        None => pending.accept(parameters, mechanisms, output),
         Some(name) => match vouched(listening, visitor, name).await {
             Ok(login) => {
                 log::authenticated(listening, visitor, &login);
-                pending.accept_login(parameters, login, output);
+                pending.accept_login(parameters, mechanisms, login, output);
             }
             Err(reply) => {
                 pending.refuse(&reply, output);
@@ -99,9 +100,8 @@ async fn vouched(listening: &Listening, visitor: &mut Visitor, name: &str) -> Re
     let Some(account) = account.filter(|account| !account.is_disabled()) else {
         return Err(Reply::BAD_CREDENTIALS);
     };
-    let Client { address, genuine_address, tls, .. } = visitor.client;
-    let channel = Channel { service: Service::Submission, tls: tls.is_some(), genuine_address };
-    let login = Login { account, client: address, channel, at: house.clock.now(), acting: None };
+    let Origin { client, channel } = offer::origin(visitor);
+    let login = Login { account, client, channel, at: house.clock.now(), acting: None };
     match listening.checks.login(listening, &login) {
         Ok(()) => Ok(login),
         Err(refused) => {

@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     /// What is written into headers, and who signs.
     pub(crate) header: submissiond::HeaderOptions,
     pub(crate) signer: Option<dkim::Signer>,
+    /// Who verifies logins; anna and ben and their likes, if nobody else.
+    pub(crate) authenticator: Option<Authenticator>,
 }
 
 /// Those who are asked beside the authorities.
@@ -46,6 +48,7 @@ impl Plan {
             spool: Box::new(|_| {}),
             header: submissiond::HeaderOptions::default(),
             signer: None,
+            authenticator: None,
         }
     }
 }
@@ -129,7 +132,7 @@ pub(crate) async fn start_plan(plan: Plan) -> Daemon {
     let (spool, _) = Spool::open(&spool_config, clock.clone()).unwrap();
     let wants_tls = config.listen.iter().any(|listen| listen.tls != TlsMode::None);
     let (tls, certificate) = if wants_tls { self_signed(&directory) } else { (None, Vec::new()) };
-    let accounts = accounts();
+    let accounts = plan.authenticator.unwrap_or_else(accounts);
     let (mut limits, mut filters) = (None, filter::FilterConfig::default());
     if let Some(checks) = plan.checks {
         let config = toml::from_str(checks.limits).unwrap();
@@ -221,7 +224,7 @@ pub(crate) const ANNAS_PASSWORD: &str = "AUTH PLAIN AGFubmFAZXhhbXBsZS5uZXQAc2Vj
 /// `anna`, `wrong`.
 pub(crate) const WRONG_PASSWORD: &str = "AUTH PLAIN AGFubmFAZXhhbXBsZS5uZXQAd3Jvbmc=";
 
-fn account(name: &str, addresses: &[&str]) -> Account {
+pub(crate) fn account(name: &str, addresses: &[&str]) -> Account {
     Account::new(
         AccountKey::parse(&format!("{name}@example.net"), None).unwrap(),
         addresses.iter().map(|address| Mailbox::parse(address).unwrap()).collect(),
@@ -232,17 +235,28 @@ fn account(name: &str, addresses: &[&str]) -> Account {
 }
 
 fn accounts() -> Authenticator {
-    let accounts = vec![
+    authenticator(AuthConfig::default(), the_usual())
+}
+
+/// The accounts of every daemon that is not asked for others.
+pub(crate) fn the_usual() -> Vec<Account> {
+    vec![
         account("anna", &["anna@example.net", "meier@example.net"]),
         account("ben", &["ben@example.net"]),
         account("post", &["postmaster@mail.example.net"]),
-    ];
-    let config = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
-    Authenticator::new(
-        &config,
-        Directory::from_accounts(accounts, Some("example.net".parse().unwrap())).unwrap(),
-    )
-    .unwrap()
+    ]
+}
+
+/// An authenticator over `accounts` that makes nobody wait.
+pub(crate) fn authenticator(config: AuthConfig, accounts: Vec<Account>) -> Authenticator {
+    let domain = Some("example.net".parse().unwrap());
+    over(config, Directory::from_accounts(accounts, domain).unwrap())
+}
+
+/// The same over any directory.
+pub(crate) fn over(config: AuthConfig, directory: Directory) -> Authenticator {
+    let config = AuthConfig { failure_delay: Duration::ZERO, ..config };
+    Authenticator::new(&config, directory).unwrap()
 }
 
 fn self_signed(directory: &TempDir) -> (Option<Tls>, Vec<u8>) {

@@ -71,7 +71,8 @@ const PURE_EXTRAS: &[(&str, &[&str])] = &[
     ("pbkdf2", &["sasl"]),
     ("subtle", &["sasl"]),
     ("stringprep", &["sasl"]),
-    ("unicode-normalization", &["address"]),
+    ("idna", &["address"]),
+    ("precis-profiles", &["address"]),
 ];
 
 /// Libraries that belong to certain rooms: whoever needs them elsewhere is in the wrong room.

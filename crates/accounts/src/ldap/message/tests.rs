@@ -28,15 +28,18 @@ fn requests_are_those_of_the_standard() {
     assert_eq!(*unbind(5), *b"\x30\x84\0\0\0\x05\x02\x01\x05\x42\0");
     let tls = start_tls(1);
     assert!(tls.ends_with(b"\x80\x161.3.6.1.4.1.1466.20037"), "{tls:x?}");
-    let octets = search(300, &Search {
-        base: "dc=x",
-        scope: Scope::One,
-        size_limit: 2,
-        time_limit: 3,
-        filter: b"\x87\x01a",
-        attributes: &["mail".to_owned()],
-        page: Some((100, b"cookie")),
-    });
+    let octets = search(
+        300,
+        &Search {
+            base: "dc=x",
+            scope: Scope::One,
+            size_limit: 2,
+            time_limit: 3,
+            filter: b"\x87\x01a",
+            attributes: &["mail".to_owned()],
+            page: Some((100, b"cookie")),
+        },
+    );
     let mut parts = Reader::new(&octets).within(SEQUENCE).unwrap();
     assert_eq!(parts.number(INTEGER), Ok(300));
     let mut inner = parts.within(SEARCH).unwrap();
@@ -73,9 +76,10 @@ fn answers_of_every_kind() {
     });
     let (5, Message::Entry(entry)) = read(&entry) else { panic!("no entry") };
     assert_eq!(entry.dn, "uid=ann,dc=x");
-    assert_eq!(entry.values("mail").iter().map(|v| v.as_slice()).collect::<Vec<_>>(), [
-        b"a@x", b"b@x"
-    ]);
+    assert_eq!(
+        entry.values("mail").iter().map(|v| v.as_slice()).collect::<Vec<_>>(),
+        [b"a@x", b"b@x"]
+    );
     assert!(entry.values("cn").is_empty() && entry.values("sn").is_empty());
 }
 

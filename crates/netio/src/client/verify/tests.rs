@@ -71,8 +71,12 @@ impl Server {
         let path = |name: &str| directory.path().join(name);
         std::fs::write(path("c.pem"), made.pem() + &chain).unwrap();
         std::fs::write(path("k.pem"), key.serialize_pem()).unwrap();
-        let config =
-            TlsConfig { certificate: path("c.pem"), key: path("k.pem"), client_ca: None, named: vec![] };
+        let config = TlsConfig {
+            certificate: path("c.pem"),
+            key: path("k.pem"),
+            client_ca: None,
+            named: vec![],
+        };
         let tls = Tls::load(&config).unwrap();
         let certificate = made.der().clone();
         Self { tls, certificate, key: key.subject_public_key_info(), directory }

@@ -1,0 +1,133 @@
+//! `[auth.sasl]`: which mechanisms clients may choose from, and what those tell a stranger.
+
+use std::ops::RangeInclusive;
+
+use sasl::{Mechanism, Offer};
+use serde::{Deserialize, Serialize};
+
+use crate::ConfigError;
+
+/// RFC 7677 section 4 wants 4096 at least; above the other a client in a telephone takes longer
+/// than people wait.
+const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
+/// Longest text that an error of OAUTHBEARER carries.
+const TEXT_MAX: usize = 512;
+
+/// `[auth.sasl]`: which mechanisms clients may choose from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SaslConfig {
+    /// The mechanisms that are offered, each by its registered name. Clients choose by
+    /// themselves, and take one of SCRAM where they see it: name one only when the passwords of
+    /// all accounts are stored as its keys or as `{PLAIN}`, for the others then fail there.
+    pub mechanisms: Vec<String>,
+    /// How many rounds SCRAM asks for where no keys are stored: for `{PLAIN}` accounts and for
+    /// names that nobody has. Most stored keys should have this number too.
+    pub scram_iterations: u32,
+    /// Where a client whose token was refused finds the identity provider (RFC 7628 section
+    /// 3.2.2): a URL that ends in `/.well-known/openid-configuration`. Empty: it is not told.
+    pub openid_configuration: String,
+    /// The scopes that a token needs, separated by spaces, told to a client whose token was
+    /// refused. Empty: not told.
+    pub oauth_scope: String,
+}
+
+impl Default for SaslConfig {
+    fn default() -> Self {
+        Self {
+            mechanisms: Mechanism::ALL.map(|mechanism| mechanism.name().to_owned()).to_vec(),
+            scram_iterations: 15_000,
+            openid_configuration: String::new(),
+            oauth_scope: String::new(),
+        }
+    }
+}
+
+impl SaslConfig {
+    /// The mechanisms as a set. A name that is none is left out; [`Self::check`] tells of it.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        self.mechanisms.iter().filter_map(|name| Mechanism::parse(name.as_bytes())).collect()
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first value that cannot be obeyed.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        for name in &self.mechanisms {
+            if Mechanism::parse(name.as_bytes()).is_none() {
+                return Err(ConfigError {
+                    key: "auth.sasl.mechanisms",
+                    problem: format!("{name:?} is none that there is"),
+                    expected: "some of SCRAM-SHA-256-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, \
+                               OAUTHBEARER, XOAUTH2, EXTERNAL, PLAIN, LOGIN, CRAM-MD5",
+                });
+            }
+        }
+        if !ITERATIONS.contains(&self.scram_iterations) {
+            return Err(ConfigError {
+                key: "auth.sasl.scram_iterations",
+                problem: format!("{} is out of range", self.scram_iterations),
+                expected: "4096 to 1000000",
+            });
+        }
+        let texts = [
+            ("auth.sasl.openid_configuration", &self.openid_configuration, false),
+            ("auth.sasl.oauth_scope", &self.oauth_scope, true),
+        ];
+        for (key, text, spaces) in texts {
+            let fits = |byte: u8| match byte {
+                b' ' => spaces,
+                b'"' | b'\\' => false,
+                _ => byte.is_ascii_graphic(),
+            };
+            if text.len() > TEXT_MAX || !text.bytes().all(fits) {
+                return Err(ConfigError {
+                    key,
+                    problem: format!("{text:?} cannot be told to a client"),
+                    expected: "at most 512 printable characters of ASCII, no quotation mark, no \
+                               backslash, and spaces in a list of scopes alone",
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_of(config: &SaslConfig) -> &'static str {
+        config.check().unwrap_err().key
+    }
+
+    #[test]
+    fn what_every_account_can_use_is_offered_unless_more_is_asked_for() {
+        let config = SaslConfig::default();
+        config.check().unwrap();
+        assert!(config.offer().iter().eq([Mechanism::Plain, Mechanism::Login]));
+        let config: SaslConfig = toml::from_str("mechanisms = ['cram-md5', 'SCRAM-SHA-1']").unwrap();
+        config.check().unwrap();
+        assert!(config.offer().iter().eq([Mechanism::ScramSha1, Mechanism::CramMd5]));
+    }
+
+    #[test]
+    fn what_cannot_be_obeyed_is_named() {
+        let config = SaslConfig::default;
+        let mechanisms = vec!["PLAIN".to_owned(), "ANONYMOUS".to_owned()];
+        assert_eq!(key_of(&SaslConfig { mechanisms, ..config() }), "auth.sasl.mechanisms");
+        for scram_iterations in [0, 4095, 1_000_001] {
+            let config = SaslConfig { scram_iterations, ..config() };
+            assert_eq!(key_of(&config), "auth.sasl.scram_iterations");
+        }
+        for text in ["a\"b", "a\\b", "a\nb", "a b", &"a".repeat(513)] {
+            let openid_configuration = text.to_owned();
+            let config = SaslConfig { openid_configuration, ..config() };
+            assert_eq!(key_of(&config), "auth.sasl.openid_configuration", "{text:?}");
+        }
+        let oauth_scope = "mail openid".to_owned();
+        SaslConfig { oauth_scope, ..config() }.check().unwrap();
+    }
+}
