@@ -10,6 +10,14 @@ use crate::ConfigError;
 /// RFC 7677 section 4 wants 4096 at least; above the other a client in a telephone takes longer
 /// than people wait.
 const ITERATIONS: RangeInclusive<u32> = 4096..=1_000_000;
+/// Those that every account can use, and those that something else in the configuration asks for.
+const BY_DEFAULT: [Mechanism; 5] = [
+    Mechanism::OAuthBearer,
+    Mechanism::XOAuth2,
+    Mechanism::External,
+    Mechanism::Plain,
+    Mechanism::Login,
+];
 /// Longest text that an error of OAUTHBEARER carries.
 const TEXT_MAX: usize = 512;
 
@@ -17,9 +25,11 @@ const TEXT_MAX: usize = 512;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SaslConfig {
-    /// The mechanisms that are offered, each by its registered name. Clients choose by
-    /// themselves, and take one of SCRAM where they see it: name one only when the passwords of
-    /// all accounts are stored as its keys or as `{PLAIN}`, for the others then fail there.
+    /// The mechanisms that are offered, each by its registered name, where they can work: those
+    /// with a token need `[oauth]`, EXTERNAL needs `tls.client_ca` and a client with a
+    /// certificate. Clients choose by themselves, and take one of SCRAM where they see it: name
+    /// one only when the passwords of all accounts are stored as its keys or as `{PLAIN}`, for
+    /// the others then fail there.
     pub mechanisms: Vec<String>,
     /// How many rounds SCRAM asks for where no keys are stored: for `{PLAIN}` accounts and for
     /// names that nobody has. Most stored keys should have this number too.
@@ -35,7 +45,7 @@ pub struct SaslConfig {
 impl Default for SaslConfig {
     fn default() -> Self {
         Self {
-            mechanisms: Mechanism::ALL.map(|mechanism| mechanism.name().to_owned()).to_vec(),
+            mechanisms: BY_DEFAULT.map(|mechanism| mechanism.name().to_owned()).to_vec(),
             scram_iterations: 15_000,
             openid_configuration: String::new(),
             oauth_scope: String::new(),
@@ -104,10 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn what_every_account_can_use_is_offered_unless_more_is_asked_for() {
+    fn no_mechanism_that_only_some_accounts_can_use_is_offered_unasked() {
         let config = SaslConfig::default();
         config.check().unwrap();
-        assert!(config.offer().iter().eq([Mechanism::Plain, Mechanism::Login]));
+        assert!(config.offer().iter().eq(BY_DEFAULT));
         let config: SaslConfig = toml::from_str("mechanisms = ['cram-md5', 'SCRAM-SHA-1']").unwrap();
         config.check().unwrap();
         assert!(config.offer().iter().eq([Mechanism::ScramSha1, Mechanism::CramMd5]));

@@ -111,6 +111,14 @@ pub(crate) struct Admitted {
     pub(crate) place: Option<Place>,
 }
 
+/// A failure that was counted, or was not.
+pub(crate) struct Counted {
+    /// How long its answer is to be held back.
+    pub(crate) delay: Duration,
+    /// Whether it repeats an earlier one, and counts for nothing.
+    pub(crate) repeated: bool,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Failures {
     /// Failures, decayed to the time of the last one.

@@ -76,6 +76,8 @@ fn the_log_of_logins() {
     a_hostile_name_can_neither_forge_a_line_nor_fill_the_log();
     whatever_was_offered_the_line_is_the_same();
     successes_are_left_to_the_daemons();
+    a_repeated_failure_says_so();
+    a_block_and_an_attack_are_one_line_each();
 }
 
 fn a_failure_is_one_stable_line_without_the_password() {
@@ -131,4 +133,44 @@ fn whatever_was_offered_the_line_is_the_same() {
 
 fn successes_are_left_to_the_daemons() {
     assert_eq!(log_of(&[("ann@example.net", "right", "192.0.2.1")]), "");
+}
+
+/// What a customer's old telephone does each minute is told from guessing.
+fn a_repeated_failure_says_so() {
+    let old = ("ann@example.net", "old", "192.0.2.1");
+    let log = log_of(&[old, old, old, ("ann@example.net", "other", "192.0.2.1")]);
+    let ends: Vec<_> = log.lines().map(|line| line.ends_with(" repeated=true")).collect();
+    assert_eq!(ends, [false, true, true, false], "{log}");
+    assert!(log.lines().all(|line| line.contains(" reason=\"wrong-password\"")), "{log}");
+}
+
+fn a_block_and_an_attack_are_one_line_each() {
+    let spraying: Vec<_> = (0..60).map(|n| format!("user{n}@example.net")).collect();
+    let sprayed: Vec<_> =
+        spraying.iter().map(|login| (login.as_str(), "guess", "192.0.2.9")).collect();
+    let log = log_of(&sprayed);
+    let blocks: Vec<_> = log.lines().filter(|line| line.contains("network blocked")).collect();
+    let [block] = &blocks[..] else { panic!("{log}") };
+    let start = " WARN lastpost::auth: network blocked network=192.0.2.9/32 reason=\"spraying\" \
+                 failures=";
+    assert!(block.starts_with(start), "{block}");
+    assert!(block.ends_with(" strikes=1 seconds=600"), "{block}");
+    let clients: Vec<_> = (0..60).map(|n| format!("198.51.{n}.1")).collect();
+    let guesses: Vec<_> = (0..60).map(|n| format!("guess{n}")).collect();
+    let hostile = "ann@example.net\u{1b}[2J\n rip=203.0.113.9";
+    for (name, times) in [("Ann@Example.net", 1), (hostile, 0)] {
+        let from_all: Vec<_> = clients
+            .iter()
+            .zip(&guesses)
+            .map(|(client, guess)| (name, guess.as_str(), client.as_str()))
+            .collect();
+        let log = log_of(&from_all);
+        let found: Vec<_> = log.lines().filter(|line| line.contains("attacked")).collect();
+        assert_eq!(found.len(), times, "a name that cannot be an account's is none: {log}");
+        if let [line] = &found[..] {
+            let start = " WARN lastpost::auth: account attacked from many networks \
+                         user=\"Ann@Example.net\" networks=";
+            assert!(line.starts_with(start), "{line}");
+        }
+    }
 }

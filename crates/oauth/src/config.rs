@@ -58,14 +58,14 @@ pub struct KeysConfig {
     /// Algorithms that are allowed: RS256, PS256, ES256, ES384 and EdDSA; with a shared secret
     /// HS256, HS384 and HS512 instead.
     pub algorithms: Vec<String>,
-    /// A file with the set of keys (JWKS, RFC 7517); read again when it changes.
+    /// A file with the set of keys (JWKS, RFC 7517); read again within seconds when it changes.
     pub file: Option<PathBuf>,
     /// Where the issuer publishes its set of keys.
     pub url: Option<String>,
     /// PEM file with the authorities that the URL's certificate is checked against; by default
     /// those of the system.
     pub ca_file: Option<PathBuf>,
-    /// How often the URL is asked anew, or the file looked at.
+    /// How often the URL is asked anew.
     #[serde(with = "duration")]
     pub refresh_every: Duration,
     /// The least time between two requests when a token names a key that is not known.

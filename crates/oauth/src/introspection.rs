@@ -144,6 +144,11 @@ impl Introspection {
         Ok(identity)
     }
 
+    /// Forgets every answer.
+    pub(crate) fn forget(&self) {
+        self.cache.clear();
+    }
+
     async fn answer(&self, token: &Secret) -> Result<json::Object, Failure> {
         let form = [("token", token.expose()), ("token_type_hint", b"access_token".as_slice())];
         let request = Request::post_form(&form).repeatable();

@@ -19,6 +19,9 @@ use crate::verifier::{Failure, OAuthError};
 const SECRET: &str = "oauth.keys.secret";
 const PLACES: &str = "one of file, url and secret_file, secret_env or secret_credential";
 
+/// How often a file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// The keys in use.
 pub(crate) struct Keys {
     allowed: Vec<Algorithm>,
@@ -76,8 +79,7 @@ impl Keys {
         let allowed = algorithms(&config.algorithms, secret.is_some())?;
         let place = match (&config.file, &config.url, secret) {
             (Some(file), _, _) => {
-                let every = config.refresh_every;
-                Place::File(Arc::new(KeyFile::open(file.clone(), allowed.clone(), every)?))
+                Place::File(Arc::new(KeyFile::open(file.clone(), allowed.clone())?))
             }
             (None, Some(url), _) => {
                 Place::Url(Arc::new(Remote::open(config, url, allowed.clone(), clock)?))
@@ -113,6 +115,19 @@ impl Keys {
         }
     }
 
+    /// Gets the keys again now.
+    pub(crate) async fn reload(&self) -> Result<(), String> {
+        match &self.place {
+            Place::Shared(_) => Ok(()),
+            Place::File(file) => {
+                let file = Arc::clone(file);
+                let read = tokio::task::spawn_blocking(move || file.refresh(true)).await;
+                read.map_err(|error| error.to_string())?
+            }
+            Place::Url(remote) => remote.reload().await,
+        }
+    }
+
     pub(crate) async fn keep_fresh(&self) {
         match &self.place {
             Place::Shared(_) => {}
@@ -126,7 +141,6 @@ impl Keys {
 struct KeyFile {
     path: PathBuf,
     allowed: Vec<Algorithm>,
-    every: Duration,
     set: ArcSwap<KeySet>,
     last: Mutex<Option<Stamp>>,
 }
@@ -140,40 +154,43 @@ struct Stamp {
 }
 
 impl KeyFile {
-    fn open(path: PathBuf, allowed: Vec<Algorithm>, every: Duration) -> Result<Self, OAuthError> {
+    fn open(path: PathBuf, allowed: Vec<Algorithm>) -> Result<Self, OAuthError> {
         let stamp = Stamp::of(&path).ok();
         let set = read(&path, &allowed).map_err(|problem| {
             let problem = format!("{}: {problem}", path.display());
             OAuthError::new("oauth.keys.file", problem, "a file with the issuer's keys (JWKS)")
         })?;
         let set = ArcSwap::from_pointee(set);
-        Ok(Self { path, allowed, every, set, last: Mutex::new(stamp) })
+        Ok(Self { path, allowed, set, last: Mutex::new(stamp) })
     }
 
     async fn keep_fresh(self: &Arc<Self>) {
         loop {
-            tokio::time::sleep(self.every).await;
+            tokio::time::sleep(LOOK_EVERY).await;
             let file = Arc::clone(self);
-            // A panic is told by itself, and the keys stay.
-            let _ = tokio::task::spawn_blocking(move || file.refresh()).await;
+            // It has told the log what was wrong, and the keys stay.
+            let _ = tokio::task::spawn_blocking(move || file.refresh(false)).await;
         }
     }
 
-    /// Reads the file again if it has changed. A file that cannot be used changes nothing.
-    fn refresh(&self) {
+    /// Reads the file again if it has changed, or in any case. A file that cannot be used
+    /// changes nothing.
+    fn refresh(&self, in_any_case: bool) -> Result<(), String> {
         let stamp = Stamp::of(&self.path).ok();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last == stamp {
-            return;
+        if *last == stamp && !in_any_case {
+            return Ok(());
         }
         *last = stamp;
         match read(&self.path, &self.allowed) {
             Ok(set) => {
                 tracing::info!(target: "lastpost::auth", keys = set.len(), file = ?self.path, "token keys reloaded");
                 self.set.store(Arc::new(set));
+                Ok(())
             }
             Err(problem) => {
                 tracing::warn!(target: "lastpost::auth", file = ?self.path, %problem, "token keys not reloaded; the last good ones stay");
+                Err(format!("{}: {problem}", self.path.display()))
             }
         }
     }

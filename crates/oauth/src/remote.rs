@@ -38,6 +38,8 @@ struct State {
     running: bool,
     /// When the last request began.
     last: Option<Duration>,
+    /// Why the last request that ended brought nothing.
+    problem: Option<String>,
 }
 
 /// A URL that may be asked: in clear only on this machine, for whoever can change the answer
@@ -94,7 +96,7 @@ impl Remote {
     /// Renews the keys at intervals, and soon after a failure.
     pub(crate) async fn keep_fresh(self: &Arc<Self>) {
         loop {
-            if let Some(ended) = self.begin(self.clock.now().mono) {
+            if let Some(ended) = self.begin(self.clock.now().mono, self.least) {
                 self.wait(ended).await;
             }
             let failing = self.failing.load(Ordering::Relaxed);
@@ -111,7 +113,7 @@ impl Remote {
         if let Some(signed @ (Signed::Right | Signed::Wrong)) = first {
             return Ok(signed);
         }
-        if let Some(ended) = self.begin(now) {
+        if let Some(ended) = self.begin(now, self.least) {
             self.wait(ended).await;
         }
         match self.known(token) {
@@ -124,20 +126,28 @@ impl Remote {
         }
     }
 
+    /// Asks the issuer now.
+    pub(crate) async fn reload(self: &Arc<Self>) -> Result<(), String> {
+        if let Some(ended) = self.begin(self.clock.now().mono, Duration::ZERO) {
+            self.wait(ended).await;
+        }
+        self.lock().problem.clone().map_or(Ok(()), Err)
+    }
+
     /// What the keys that are there say; None: there have never been any.
     fn known(&self, token: &Jws<'_>) -> Option<Signed> {
         self.set.load().as_ref().map(|set| set.check(token))
     }
 
-    /// Asks the issuer, unless it was asked lately; what tells the end of the request that is
+    /// Asks the issuer, unless it was asked within the time `least`; what tells the end of the request that is
     /// now under way. The request goes on whoever stops waiting for it.
-    fn begin(self: &Arc<Self>, now: Duration) -> Option<watch::Receiver<u64>> {
+    fn begin(self: &Arc<Self>, now: Duration, least: Duration) -> Option<watch::Receiver<u64>> {
         let mut state = self.lock();
         let ended = self.ended.subscribe();
         if state.running {
             return Some(ended);
         }
-        if state.last.is_some_and(|last| now.saturating_sub(last) < self.least) {
+        if state.last.is_some_and(|last| now.saturating_sub(last) < least) {
             return None;
         }
         (state.running, state.last) = (true, Some(now));
@@ -168,12 +178,14 @@ impl Remote {
         match fetched {
             Ok(set) => {
                 let keys = set.len();
+                self.lock().problem = None;
                 self.set.store(Some(Arc::new(set)));
                 if self.failing.swap(false, Ordering::Relaxed) {
                     tracing::info!(target: "lastpost::auth", %url, keys, "token keys are fresh again");
                 }
             }
             Err(problem) => {
+                self.lock().problem = Some(format!("{url}: {problem}"));
                 if !self.failing.swap(true, Ordering::Relaxed) {
                     tracing::warn!(target: "lastpost::auth", %url, %problem, "token keys not renewed; the last good ones stay");
                 }

@@ -119,6 +119,21 @@ impl Verifier {
         }
     }
 
+    /// Gets the issuer's keys again, or forgets what it said of tokens. A shared secret stays
+    /// what it is.
+    ///
+    /// # Errors
+    /// Why there are no new ones; those that were in force stay in force.
+    pub async fn reload(&self) -> Result<(), String> {
+        match &self.means {
+            Means::Keys(keys) => keys.reload().await,
+            Means::Introspection(asked) => {
+                asked.forget();
+                Ok(())
+            }
+        }
+    }
+
     async fn identify(&self, token: &Secret, at: Moment) -> Result<TokenIdentity, Failure> {
         let octets = token.expose();
         match &self.means {

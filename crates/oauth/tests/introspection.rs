@@ -63,6 +63,13 @@ async fn the_issuer_is_asked_once_and_then_remembered() {
     house.asked.clock.advance(Duration::from_secs(60));
     assert_eq!(house.asked.login("another").await, INVALID);
     assert_eq!(house.issuer.asked(), 3);
+    // A reload forgets.
+    house.issuer.say(Some((200, active(""))));
+    assert!(house.asked.login("third").await.is_ok());
+    house.issuer.say(Some((200, r#"{"active":false}"#.to_owned())));
+    assert!(house.asked.login("third").await.is_ok());
+    house.asked.verifier.reload().await.unwrap();
+    assert_eq!(house.asked.login("third").await, INVALID);
 }
 
 #[tokio::test]

@@ -224,6 +224,11 @@ async fn a_changed_file_counts_and_a_broken_one_does_not() {
     tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
     assert_eq!(asked.login(&second.good("2")).await, ann());
     task.abort();
+    // A reload says what is wrong.
+    assert!(asked.verifier.reload().await.unwrap_err().contains("jwks.json: "));
+    std::fs::write(&path, set(&[first.jwk("1")])).unwrap();
+    asked.verifier.reload().await.unwrap();
+    assert_eq!(asked.login(&first.good("1")).await, ann());
 }
 
 #[test]

@@ -39,6 +39,13 @@ async fn keys_are_fetched_when_they_are_needed_and_rotate() {
     assert_eq!(asked.login(&first.good("3")).await, INVALID);
     assert_eq!(asked.login(&first.good("1")).await, INVALID);
     assert_eq!(issuer.asked(), 3);
+    // Whoever reloads does not wait for the interval.
+    issuer.say(Some((500, String::new())));
+    assert!(asked.verifier.reload().await.unwrap_err().contains("500"));
+    issuer.say(Some((200, set(&[first.jwk("1")]))));
+    asked.verifier.reload().await.unwrap();
+    assert!(asked.login(&first.good("1")).await.is_ok());
+    assert_eq!(issuer.asked(), 5);
 }
 
 #[tokio::test]

@@ -186,11 +186,11 @@ fn an_account_that_lost_an_address_or_was_disabled_loses_the_grant() {
     isp.fetch("alice@open.example", HOME);
     assert_eq!(isp.outcome("sales@open.example", HOME), "allowed");
     write("addresses=alice@open.example");
-    reread(&directory);
+    kit::reread(&directory);
     assert_eq!(isp.outcome("sales@open.example", HOME), "sender-not-owned");
     assert_eq!(isp.outcome("alice@open.example", HOME), "allowed");
     write("disabled=yes");
-    reread(&directory);
+    kit::reread(&directory);
     assert_eq!(isp.outcome("alice@open.example", HOME), "sender-not-owned");
 }
 
@@ -395,9 +395,4 @@ fn reloading_under_load_never_tears_a_decision() {
         senders.into_iter().for_each(|sender| sender.join().unwrap());
     });
     assert_eq!(isp.bridge.open_transactions(), 0);
-}
-
-fn reread(directory: &auth::Directory) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(directory.reload()).unwrap();
 }

@@ -43,9 +43,22 @@ pub(crate) fn origin(visitor: &Visitor) -> Origin {
     Origin { client: client.address, channel }
 }
 
-/// What TLS says of the client. Behind a proxy it would say it of the proxy.
-pub(crate) fn tls_facts(connection: &Connection, visitor: &Visitor) -> TlsFacts {
-    if visitor.proxied {
+/// What TLS says of the client, for mechanisms that look at it: it has to be computed. Behind a
+/// proxy it would be said of the proxy.
+pub(crate) fn tls_facts(
+    mechanism: Mechanism,
+    connection: &Connection,
+    visitor: &Visitor,
+) -> TlsFacts {
+    // SCRAM without PLUS too: it finds out whether somebody has taken PLUS out of the offer.
+    let looks = matches!(
+        mechanism,
+        Mechanism::ScramSha1
+            | Mechanism::ScramSha256
+            | Mechanism::ScramSha256Plus
+            | Mechanism::External
+    );
+    if !looks || visitor.proxied {
         return TlsFacts::default();
     }
     let bindings = connection.tls_bindings();

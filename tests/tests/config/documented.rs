@@ -1,5 +1,7 @@
 //! The documented configuration: complete, in force as it stands, and true.
 
+mod databases;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -30,10 +32,18 @@ const TABLES: &[&str] = &[
     "accounts",
     "accounts.source",
     "accounts.source.passwd_file",
+    "accounts.source.sqlite",
+    "accounts.source.postgresql",
+    "accounts.source.postgresql.queries",
+    "accounts.source.mysql",
+    "accounts.source.mysql.queries",
     "accounts.source.ldap",
     "accounts.source.ldap.search",
     "accounts.source.http",
     "auth",
+    "auth.sasl",
+    "auth.attack",
+    "auth.share",
     "oauth",
     "oauth.keys",
     "oauth.introspection",

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod accounts;
 mod admin;
 mod broken;
 mod documented;

@@ -130,6 +130,9 @@ pub(crate) const TABLE: &[Case] = &[
     case("[log]", "[limits]\n[limits.address]\n§messages_per_hour = { most = 1, action = \"suspend\" }\n\n[log]", &["limits.address.messages_per_hour", "\"hold\""]),
     case("[log]", "[limits]\nlisteners = { legacy = §\"smal\" }\n\n[log]", &["limits.listeners.legacy", "[limits.profile.smal]"]),
     case("[log]", "[limits]\nshared = §\"redis://:pw@192.0.2.1/0\"\n\n[log]", &["limits.shared", "shared_password_file"]),
+    case("[log]", "[auth.share]\nurl = §\"redis://:pw@192.0.2.1/0\"\n\n[log]", &["auth.share.url", "auth.share.password_file"]),
+    case("[log]", "[auth.attack]\nblock = §\"48h\"\n\n[log]", &["auth.attack.block", "at most auth.attack.block_max"]),
+    case("[log]", "[auth.attack]\naccounts_max = §200\n\n[log]", &["auth.attack.accounts_max", "at most 400 when multiplied"]),
     // Names that are nearly right.
     case("hostname =", "§hostnmae =", &["unknown field `hostnmae`", "did you mean `hostname`?"]),
     case("[accounts]", "[§acounts]", &["unknown field `acounts`", "did you mean `accounts`?"]),

@@ -14,8 +14,8 @@ const THREADS: usize = 8;
 const FIRST: usize = 100;
 /// Long enough for all of them to be there at one time.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// What an idle session may have, and a little for the exchange.
-const EACH_MAX: u64 = 12 << 10;
+/// No more than an idle session may have, in clear and under TLS.
+const EACH_MAX: [(bool, u64); 2] = [(false, 8 << 10), (true, 32 << 10)];
 
 /// What they say before they fall silent; each line gets `334`.
 const EXCHANGES: &[&[&str]] = &[
@@ -56,7 +56,7 @@ fn stop_half_way(shop: &Shop, tls: bool, numbers: std::ops::Range<usize>) -> Vec
 #[ignore = "heavy: a thousand sessions, twice, and ten seconds of waiting for each"]
 fn who_stops_within_an_exchange_holds_little_and_is_cut_off() {
     xtask::bench::raise_file_limit();
-    for (tls, each_max) in [(false, EACH_MAX), (true, EACH_MAX + (24 << 10))] {
+    for (tls, each_max) in EACH_MAX {
         let shop = Shop::open_with(SocketAddr::from(([127, 0, 0, 1], 9)), &|text| {
             let timeout = format!("[submission]\ncommand_timeout = \"{}s\"\n", TIMEOUT.as_secs());
             text.replace("[submission]\n", &timeout).replace("[accounts]", MECHANISMS)

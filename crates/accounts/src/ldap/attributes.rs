@@ -117,7 +117,9 @@ impl Attribute {
         mode: LdapMode,
     ) -> Result<Vec<(Column, Self)>, (&'static str, String)> {
         let default = match mode {
-            LdapMode::Bind => (Column::Version, "pwdChangedTime,entryCSN,modifyTimestamp"),
+            LdapMode::Bind => {
+                (Column::Version, "pwdChangedTime,pwdLastSet,entryCSN,modifyTimestamp")
+            }
             LdapMode::Hash => (Column::Password, "userPassword"),
         };
         let unused = match mode {

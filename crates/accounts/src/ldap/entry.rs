@@ -11,6 +11,9 @@ use super::message::Entry;
 use crate::Common;
 use crate::record::Row;
 
+/// Seconds after which a time in whole seconds stands for one change alone; clocks differ a bit.
+const SETTLED_AFTER: i64 = 5;
+
 /// How entries are read.
 pub(super) struct Reading {
     source: String,
@@ -54,7 +57,7 @@ impl Reading {
         let at_source = match self.mode {
             LdapMode::Hash => None,
             LdapMode::Bind => Some(Credential::AtSource {
-                version: self.text(Column::Version, entry)?.map(|text| text.as_str().into()),
+                version: self.version(entry)?.map(|text| text.as_str().into()),
             }),
         };
         let plain = |column| -> Result<Option<String>, String> {
@@ -78,6 +81,17 @@ impl Reading {
             expire_arrived: plain(Column::ExpireArrived)?,
             limits: plain(Column::Limits)?,
         })
+    }
+
+    /// What changes with the password. A time in whole seconds tells two changes within one
+    /// second apart only when that second is over.
+    fn version(&self, entry: &Entry) -> Result<Option<Zeroizing<String>>, String> {
+        let now = self.common.clock.now().wall;
+        let settled = |text: &Zeroizing<String>| match seconds(text) {
+            Some(then) => now.as_second().saturating_sub(then) >= SETTLED_AFTER,
+            None => true,
+        };
+        Ok(self.text(Column::Version, entry)?.filter(settled))
     }
 
     fn text(&self, column: Column, entry: &Entry) -> Result<Option<Zeroizing<String>>, String> {
@@ -110,6 +124,15 @@ impl Reading {
             expire_after_arrival: any.expire_after_arrival.filter(|_| read(Column::ExpireArrived)),
         }
     }
+}
+
+/// The Unix time of a text such as `20260101000000Z` (RFC 4517 section 3.3.13), if it has no
+/// fraction of a second.
+fn seconds(text: &str) -> Option<i64> {
+    let digits = text.strip_suffix('Z')?;
+    let whole = digits.len() == 14 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let time = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", whole.then_some(digits)?).ok()?;
+    Some(time.to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 /// OpenLDAP calls argon2 by a name of its own; the hash behind it says which one it is.
@@ -171,6 +194,28 @@ mod tests {
             panic!("no version")
         };
         assert_eq!(&**version, "20260101000000Z");
+    }
+
+    #[test]
+    fn a_time_in_seconds_is_no_version_while_it_could_stand_for_two_changes() {
+        let clock =
+            std::sync::Arc::new(auth::ManualClock::new("2026-01-01T00:00:03Z".parse().unwrap()));
+        let Reading { source, mode, attributes, common } = reading(LdapMode::Bind);
+        let common = Common { clock: std::sync::Arc::clone(&clock) as _, ..common };
+        let reading = Reading { source, mode, attributes, common };
+        let version = |text: &str| {
+            let entry = entry_of("dc=x", &[("pwdChangedTime", &[text])]);
+            reading.version(&entry).unwrap().map(|version| version.to_string())
+        };
+        let (just_now, before) = ("20260101000000Z", "20251231235900Z");
+        assert_eq!(version(just_now), None);
+        assert_eq!(version("20270101000000Z"), None, "by a clock that is ahead");
+        assert_eq!(version(before).as_deref(), Some(before));
+        for other in ["20260101000000.000001Z", "133000000000000000", "20261301000000Z"] {
+            assert_eq!(version(other).as_deref(), Some(other));
+        }
+        clock.advance(std::time::Duration::from_secs(2));
+        assert_eq!(version(just_now).as_deref(), Some(just_now));
     }
 
     #[test]

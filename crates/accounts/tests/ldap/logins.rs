@@ -2,11 +2,19 @@
 
 use accounts::ldap::{LdapMode, LdapScope};
 use auth::{
-    AccountSource as _, AuthConfig, Authenticator, Clock as _, Credential, Directory, SystemClock,
+    AccountSource as _, AuthConfig, Authenticator, Clock as _, Credential, Directory, ManualClock,
+    SystemClock,
 };
 use sasl::Secret;
 
 use super::*;
+
+fn authenticator(source: Arc<LdapSource>) -> Authenticator {
+    let domain = Domain::parse("example.net").unwrap();
+    let directory = Directory::chain(vec![source], Some(domain)).unwrap();
+    let settings = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
+    Authenticator::new(&settings, directory).unwrap()
+}
 
 #[tokio::test]
 async fn the_directory_verifies_passwords() {
@@ -54,11 +62,7 @@ async fn repeated_logins_are_remembered_until_the_password_changes() {
         return;
     }
     let server = Slapd::start(PEOPLE);
-    let source = Arc::new(open(&config(&server, LdapMode::Bind)));
-    let directory =
-        Directory::chain(vec![source], Some(Domain::parse("example.net").unwrap())).unwrap();
-    let settings = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
-    let auth = Authenticator::new(&settings, directory).unwrap();
+    let auth = authenticator(Arc::new(open(&config(&server, LdapMode::Bind))));
     let clock = SystemClock::new();
     let log_in = async |login: &str, password: &str| {
         let login = auth.verify(login, &Secret::from(password), &origin(), clock.now()).await;
@@ -79,6 +83,52 @@ async fn repeated_logins_are_remembered_until_the_password_changes() {
     {
         assert!(log_in(login, password).await.is_err(), "{login}");
     }
+}
+
+#[tokio::test]
+async fn the_directorys_own_rules_hold() {
+    if !slapd::is_installed() {
+        return;
+    }
+    // It notes each login and each failure in the entry, and locks it after three.
+    let server = Slapd::with_policy(PEOPLE);
+    let mut config = config(&server, LdapMode::Bind);
+    let locked = "pwdAccountLockedTime=*".to_owned();
+    config.attributes.insert(LdapColumn::Disabled, locked);
+    config.attributes.insert(LdapColumn::MustChange, "pwdReset".to_owned());
+    let clock = Arc::new(ManualClock::new(SystemClock::new().now().wall));
+    let source: Arc<LdapSource> = Arc::new(open_at(&config, Arc::clone(&clock) as _));
+    let auth = authenticator(Arc::clone(&source));
+    let log_in = async |password: &str| {
+        auth.verify("ann", &Secret::from(password), &origin(), clock.now()).await.is_ok()
+    };
+    for _ in 0..2 {
+        assert!(log_in("ann-secret").await);
+        assert!(!log_in("wrong").await);
+    }
+    server.modify(
+        "dn: uid=ann,ou=people,dc=example,dc=net\nchangetype: modify\n\
+         replace: userPassword\nuserPassword: new-secret\n",
+    );
+    // Of the times that it notes, that of the change alone counts now.
+    clock.advance(Duration::from_secs(3600));
+    assert!(!log_in("ann-secret").await && log_in("new-secret").await);
+    let cached = auth.statistics().cached;
+    for _ in 0..3 {
+        assert!(log_in("new-secret").await);
+    }
+    assert_eq!(auth.statistics().cached, cached + 3);
+    server.modify(
+        "dn: uid=ann,ou=people,dc=example,dc=net\nchangetype: modify\n\
+         add: pwdReset\npwdReset: TRUE\n",
+    );
+    let ann = source.find(&key("ann")).await.unwrap().unwrap();
+    assert!(ann.must_change() && !ann.is_disabled());
+    for wrong in ["a", "b", "c"] {
+        assert_eq!(source.verify(&ann, &Secret::from(wrong), &origin()).await, Ok(false));
+    }
+    assert_eq!(source.verify(&ann, &Secret::from("new-secret"), &origin()).await, Ok(false));
+    assert!(source.find(&key("ann")).await.unwrap().unwrap().is_disabled(), "locked");
 }
 
 #[tokio::test]

@@ -27,6 +27,7 @@ objectclass ( 1.3.6.1.4.1.4203.666.1.904 NAME 'mailCustomer' SUP top AUXILIARY
   MAY ( mail $ mailAlternateAddress $ accountStatus $ mailQuota ) )
 modulepath /usr/lib/ldap
 moduleload back_mdb
+moduleload ppolicy
 sizelimit 50
 "#;
 
@@ -94,6 +95,18 @@ impl Slapd {
     /// A server with these entries below the tree.
     pub(crate) fn start(entries: &str) -> Self {
         Self::with(&format!("{TREE}{entries}"), ACCESS, None)
+    }
+
+    /// One that keeps account of logins and locks (slapo-ppolicy(5)).
+    pub(crate) fn with_policy(entries: &str) -> Self {
+        let policy = format!(
+            "dn: cn=policy,{SUFFIX}\nobjectClass: organizationalRole\nobjectClass: pwdPolicy\n\
+             cn: policy\npwdAttribute: userPassword\npwdLockout: TRUE\npwdMaxFailure: 3\n\
+             pwdLockoutDuration: 3600\n\n"
+        );
+        let overlay =
+            format!("lastbind on\n{ACCESS}overlay ppolicy\nppolicy_default cn=policy,{SUFFIX}\n");
+        Self::with(&format!("{TREE}{policy}{entries}"), &overlay, None)
     }
 
     /// One with this certificate and key (PEM), which listens for `ldaps://` as well.
@@ -199,6 +212,20 @@ impl Slapd {
     /// Makes it stand still: connections are accepted by the kernel, and nothing answers.
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
+        let start = Instant::now();
+        while !self.stands_still() {
+            assert!(start.elapsed() < PATIENCE, "it does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether all its threads have stopped.
+    fn stands_still(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.flatten().all(|task| {
+            let state = std::fs::read_to_string(task.path().join("stat")).unwrap();
+            state.rsplit_once(") ").unwrap().1.starts_with('T')
+        })
     }
 
     pub(crate) fn thaw(&self) {

@@ -78,21 +78,3 @@ async fn owners(source: &dyn AccountSource, address: &str) -> Vec<String> {
     let owners = source.owners(&mailbox(address)).await.unwrap();
     owners.iter().map(|account| account.key().to_string()).collect()
 }
-
-/// An account of the recommended tables, with addresses.
-fn insert(login: &str, password: &str, addresses: &[&str]) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"));
-    let mut sql = format!(
-        "INSERT INTO accounts (login, password, home) VALUES ({}, {}, '/h');\n",
-        quoted(login),
-        quoted(password)
-    );
-    for (position, address) in addresses.iter().enumerate() {
-        sql += &format!(
-            "INSERT INTO addresses (login, position, address) VALUES ({}, {position}, {});\n",
-            quoted(login),
-            quoted(address)
-        );
-    }
-    sql
-}

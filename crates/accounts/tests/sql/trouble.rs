@@ -19,7 +19,7 @@ on_both! {
 }
 
 async fn a_restart_costs_nobody_a_login(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}x", &[]));
+    database.insert("ann@example.net", "{PLAIN}x", &[]);
     let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
     let source = database.config(database.settings()).open(&common_at(clock.clone())).unwrap();
     assert!(source.find(&key("ann")).await.unwrap().is_some());
@@ -47,7 +47,7 @@ async fn a_restart_costs_nobody_a_login(database: &Database) {
 }
 
 async fn a_server_that_stands_still_holds_nobody_up_for_long(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}x", &[]));
+    database.insert("ann@example.net", "{PLAIN}x", &[]);
     let clock = Arc::new(ManualClock::new(jiff::Timestamp::UNIX_EPOCH));
     let mut settings = database.settings();
     let timeout = Duration::from_millis(500);
@@ -86,7 +86,7 @@ async fn a_server_that_stands_still_holds_nobody_up_for_long(database: &Database
 }
 
 async fn who_is_not_let_in_says_why(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}x", &[]));
+    database.insert("ann@example.net", "{PLAIN}x", &[]);
     let wrong = database.password_file().with_file_name("wrong");
     std::fs::write(&wrong, "hunter2\n").unwrap();
     let problem = async |settings| {
@@ -127,7 +127,7 @@ async fn who_is_not_let_in_says_why(database: &Database) {
 }
 
 async fn queries_that_the_server_does_not_take_name_their_key(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}x", &[]));
+    database.insert("ann@example.net", "{PLAIN}x", &[]);
     let table = match database.kind {
         Kind::Postgresql => "postgresql",
         Kind::Mariadb => "mysql",
@@ -157,7 +157,7 @@ async fn queries_that_the_server_does_not_take_name_their_key(database: &Databas
 }
 
 async fn a_table_that_is_changed_under_way(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}x", &[]));
+    database.insert("ann@example.net", "{PLAIN}x", &[]);
     let mut settings = database.settings();
     settings.connections = 1;
     settings.queries = SqlQueries {

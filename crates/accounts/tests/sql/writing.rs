@@ -17,7 +17,7 @@ fn password(database: &Database, login: &str) -> String {
 }
 
 async fn one_of_two_services_wins(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}old", &[]));
+    database.insert("ann@example.net", "{PLAIN}old", &[]);
     let services: Vec<_> = (0..2).map(|_| open(&database.config(database.settings()))).collect();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..24 {
@@ -38,8 +38,8 @@ async fn one_of_two_services_wins(database: &Database) {
 }
 
 async fn what_is_compared_is_what_the_table_says(database: &Database) {
-    database.sql(&insert("ann@example.net", "{plain}old", &[]));
-    database.sql(&insert("ben@example.net", "!{PLAIN}old", &[]));
+    database.insert("ann@example.net", "{plain}old", &[]);
+    database.insert("ben@example.net", "!{PLAIN}old", &[]);
     let source = open(&database.config(database.settings()));
     assert!(source.replace_hash(&key("ann"), &plain("old"), &plain("it''s \\ new")).await.unwrap());
     assert_eq!(source.find(&key("ann")).await.unwrap().unwrap().hash().unwrap().to_field().as_str(),
@@ -50,7 +50,7 @@ async fn what_is_compared_is_what_the_table_says(database: &Database) {
 
 async fn more_than_one_row_is_never_changed(database: &Database) {
     for login in ["ann", "ben"] {
-        database.sql(&insert(&format!("{login}@example.net"), "{PLAIN}old", &[]));
+        database.insert(&format!("{login}@example.net"), "{PLAIN}old", &[]);
     }
     let mut settings = database.settings();
     settings.queries = SqlQueries {
@@ -68,7 +68,7 @@ async fn more_than_one_row_is_never_changed(database: &Database) {
 }
 
 async fn without_leave_nothing_is_changed(database: &Database) {
-    database.sql(&insert("ann@example.net", "{PLAIN}old", &[]));
+    database.insert("ann@example.net", "{PLAIN}old", &[]);
     database.sql(match database.kind {
         Kind::Postgresql => "REVOKE UPDATE (password) ON accounts FROM lastpost;",
         Kind::Mariadb => "REVOKE UPDATE (password) ON accounts FROM lastpost@localhost;",

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::decide::{Outcome, Reason};
 use super::{Denied, Origin, Shared, later, service, shown};
 use crate::queue::Standing;
-use crate::throttle::{Admitted, PutOff, Source, Subject};
+use crate::throttle::{Admitted, Counted, PutOff, Source, Subject};
 use crate::{Login, Moment};
 
 /// An attempt that was let in.
@@ -84,7 +84,7 @@ impl Shared {
                 self.log_must_change(case);
                 Err(Denied::MustChange { url: self.must_change_url.clone() })
             }
-            Outcome::Accepted(account) | Outcome::ByAppPassword(account) => {
+            Outcome::Accepted(account) | Outcome::WithoutPassword(account) => {
                 self.counts.succeeded.add();
                 self.throttle.succeeded(&case.subject, &case.origin, case.at);
                 if let Some(master) = &case.master {
@@ -101,8 +101,9 @@ impl Shared {
             Outcome::Failed { reason, wrong } => {
                 let who = (&case.origin, shown(&case.login));
                 let Case { subject, standing, at, .. } = case;
-                let delay = self.throttle.failed(subject, *standing, wrong.as_ref(), who, *at);
-                self.log_failure(&case.login, &case.origin, reason);
+                let counted = self.throttle.failed(subject, *standing, wrong.as_ref(), who, *at);
+                let Counted { delay, repeated } = counted;
+                self.log_failure(&case.login, &case.origin, reason, repeated);
                 let passed = case.begun.elapsed();
                 self.throttle.hold_back(delay.saturating_sub(passed)).await;
                 Err(Denied::Invalid)
@@ -123,8 +124,9 @@ impl Shared {
         }
     }
 
-    /// The one line about a failed login, which the shipped fail2ban filter matches.
-    fn log_failure(&self, login: &str, origin: &Origin, reason: Reason) {
+    /// The one line about a failed login, which the shipped fail2ban filter matches; unless it
+    /// is repeated: an old password in a telephone must not have a customer banned.
+    fn log_failure(&self, login: &str, origin: &Origin, reason: Reason, repeated: bool) {
         match reason {
             Reason::Unknown | Reason::Malformed => self.counts.unknown.add(),
             Reason::Disabled => self.counts.disabled.add(),
@@ -137,6 +139,7 @@ impl Shared {
             service = service(origin),
             tls = origin.channel.tls,
             reason = reason.as_str(),
+            repeated = repeated.then_some(true),
             "login failed"
         );
     }

@@ -71,9 +71,9 @@ impl Reason {
 /// What verification came to.
 pub(crate) enum Outcome {
     Accepted(Arc<Account>),
-    /// By a password that the machine made: it is good even while the customer's own has to be
-    /// changed.
-    ByAppPassword(Arc<Account>),
+    /// By an app password, a token or a certificate: those are good even while the customer's own
+    /// password has to be changed.
+    WithoutPassword(Arc<Account>),
     Failed {
         reason: Reason,
         wrong: Option<WrongTag>,
@@ -119,7 +119,7 @@ impl Shared {
                 && by_app_password
             {
                 self.counts.app_password.add();
-                return Ok(Outcome::ByAppPassword(Arc::clone(account)));
+                return Ok(Outcome::WithoutPassword(Arc::clone(account)));
             }
             return self.prove(case, key, located, secret).await;
         };
@@ -224,9 +224,9 @@ impl Shared {
         let current = verified.source.find(old.key()).await?;
         let same = |now: &Account| match (old.credential(), now.credential()) {
             (Credential::Stored(old), Credential::Stored(now)) => old.text() == now.text(),
-            (Credential::AtSource { version: old }, Credential::AtSource { version: now }) => {
-                old == now
-            }
+            // The source has just said so itself; that the version is another one may be the
+            // very trace of it (a directory that notes the time of each login).
+            (Credential::AtSource { .. }, Credential::AtSource { .. }) => true,
             _ => false,
         };
         let valid = current.filter(|now| same(now) && !now.is_disabled());

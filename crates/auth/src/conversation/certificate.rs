@@ -58,7 +58,7 @@ impl Shared {
         };
         Ok(match account.is_disabled() {
             true => Outcome::failed(Reason::Disabled),
-            false => Outcome::Accepted(Arc::clone(account)),
+            false => Outcome::WithoutPassword(Arc::clone(account)),
         })
     }
 

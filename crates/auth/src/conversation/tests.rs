@@ -144,6 +144,7 @@ fn what_is_offered_depends_on_who_could_read_it() {
     assert!(offer.contains(Mechanism::OAuthBearer) && offer.contains(Mechanism::XOAuth2));
     assert!(!auth.offer(client, false, false).contains(Mechanism::XOAuth2));
     let auth = Authenticator::new(&AuthConfig::default(), directory(Vec::new())).unwrap();
-    assert!(auth.offer(client, true, true).iter().eq([Plain, Login]));
-    assert!(auth.offer(client, false, true).is_empty());
+    assert!(auth.offer(client, true, false).iter().eq([Plain, Login]));
+    assert!(auth.offer(client, true, true).iter().eq([External, Plain, Login]));
+    assert!(auth.offer(client, false, false).is_empty());
 }

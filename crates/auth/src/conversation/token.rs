@@ -62,7 +62,7 @@ impl Shared {
             return Ok(self.wrong_token(case, check));
         }
         Ok(match self.directory.find(&key).await? {
-            Some(account) if !account.is_disabled() => Outcome::Accepted(account),
+            Some(account) if !account.is_disabled() => Outcome::WithoutPassword(account),
             other => Outcome::failed(Reason::of(other.as_deref())),
         })
     }

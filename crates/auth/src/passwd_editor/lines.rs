@@ -5,8 +5,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{EditError, NewAccount};
-use crate::passwd_file::{Fields, parse_cohort};
 use crate::StoredHash;
+use crate::passwd_file::{Fields, parse_cohort};
 
 /// The lines of a file with their ends.
 pub(super) fn split(content: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
@@ -114,9 +114,8 @@ pub(super) fn with_must_change(line: &str, must_change: bool) -> Zeroizing<Strin
         return Zeroizing::new(line.to_owned());
     }
     let words = extra.split([' ', '\t']);
-    let mut words: Vec<&str> = words
-        .filter(|word| !word.is_empty() && !word.starts_with("must_change="))
-        .collect();
+    let mut words: Vec<&str> =
+        words.filter(|word| !word.is_empty() && !word.starts_with("must_change=")).collect();
     if must_change {
         words.push("must_change=yes");
     }

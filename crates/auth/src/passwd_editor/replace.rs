@@ -42,9 +42,8 @@ impl PasswdEditor {
         let mut made = vec![false; changes.len()];
         for at in 0..self.lines.len() {
             let Some((key, line, end)) = self.login_at(at) else { continue };
-            let Some((change, made)) = wanted
-                .get(&key)
-                .and_then(|index| changes.get(*index).zip(made.get_mut(*index)))
+            let Some((change, made)) =
+                wanted.get(&key).and_then(|index| changes.get(*index).zip(made.get_mut(*index)))
             else {
                 continue;
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::chronicle::Found;
 use super::network::{Offence, OfNetwork};
-use super::{Failures, PAIR_FAILURES_MAX, Pair, SUCCESS_LASTS, Source, Subject, Tag, Throttle};
+use super::{Counted, Failures, PAIR_FAILURES_MAX, Pair, SUCCESS_LASTS, Source, Subject, Tag, Throttle};
 use super::{Standing, WrongTag};
 use crate::attack::{AttackEventKind, BlockReason};
 use crate::{AccountTag, FailureEvent, Happening, Moment, Origin};
@@ -14,7 +14,7 @@ use crate::{AccountTag, FailureEvent, Happening, Moment, Origin};
 const SUCCESS_SHARED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 
 impl Throttle {
-    /// Counts a failure; how long its answer is to be held back. `login` is for the log.
+    /// Counts a failure. `login` is for the log.
     pub(crate) fn failed(
         &self,
         subject: &Subject,
@@ -22,10 +22,10 @@ impl Throttle {
         wrong: Option<&WrongTag>,
         (origin, login): (&Origin, &str),
         at: Moment,
-    ) -> Duration {
+    ) -> Counted {
         let repeated = wrong.is_some_and(|wrong| self.is_known_wrong(subject, wrong));
         if repeated || subject.trusted {
-            return self.delay;
+            return Counted { delay: self.delay, repeated };
         }
         let known = standing == Standing::Known;
         let mut longest = self.delay;
@@ -48,7 +48,8 @@ impl Throttle {
         if !known && (client.is_some() || account.is_some()) {
             self.tell(Happening::Failed { client, account });
         }
-        if known { self.delay_of(own as f32) } else { longest }
+        let delay = if known { self.delay_of(own as f32) } else { longest };
+        Counted { delay, repeated }
     }
 
     /// Counts an attempt that its client broke off after its account had been looked up: for its

@@ -38,7 +38,7 @@ fn fail_as(
         source.net().addr().to_string()
     });
     let wrong = attempt.to_be_bytes();
-    throttle.failed(subject, standing, Some(&wrong), (&origin(&client), login), now)
+    throttle.failed(subject, standing, Some(&wrong), (&origin(&client), login), now).delay
 }
 
 fn succeed(throttle: &Throttle, subject: &Subject, now: Moment) {
@@ -150,12 +150,12 @@ fn an_old_password_in_a_telephone_hurts_nobody() {
     let ann = subject(&throttle, "192.0.2.1", "ann@x.net");
     let old = [7; 8];
     let who = (&origin("192.0.2.1"), "ann@x.net");
-    throttle.failed(&ann, Standing::Unknown, Some(&old), who, at(0.0));
+    assert!(!throttle.failed(&ann, Standing::Unknown, Some(&old), who, at(0.0)).repeated);
     for n in 1..200 {
         let now = at(f64::from(n) * 10.0);
         assert!(throttle.is_known_wrong(&ann, &old));
-        let delay = throttle.failed(&ann, Standing::Unknown, Some(&old), who, now);
-        assert_eq!(delay.as_millis(), 500);
+        let counted = throttle.failed(&ann, Standing::Unknown, Some(&old), who, now);
+        assert_eq!((counted.delay.as_millis(), counted.repeated), (500, true));
     }
     let laptop = subject(&throttle, "192.0.2.1", "ann@x.net");
     assert_eq!(admit(&throttle, &laptop, at(2000.0)), Ok(Duration::ZERO));

@@ -100,11 +100,11 @@ async fn a_password_that_was_changed_meanwhile_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn two_daemons_and_an_administrator_write_one_file() {
-    let lines: String = (0..200).map(|n| format!("u{n}:{{PLAIN}}pass{n}::::/home/u{n}\n")).collect();
+    let lines: String =
+        (0..200).map(|n| format!("u{n}:{{PLAIN}}pass{n}::::/home/u{n}\n")).collect();
     let file = TableFile::new(&lines);
-    let daemons: Vec<_> = (0..2)
-        .map(|_| (as_source(file.source()), Upgrader::new(recipe()).unwrap()))
-        .collect();
+    let daemons: Vec<_> =
+        (0..2).map(|_| (as_source(file.source()), Upgrader::new(recipe()).unwrap())).collect();
     for n in 0..200 {
         for (source, upgrader) in &daemons {
             let account = find(source, &format!("u{n}@example.net")).await;
@@ -172,10 +172,8 @@ async fn what_a_killed_writer_left_stops_nobody() {
         let runtime = std::thread::spawn({
             let file = Arc::clone(&file);
             move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_time()
-                    .build()
-                    .unwrap();
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
                 runtime.block_on(async {
                     let source = as_source(file.source());
                     let upgrader = Upgrader::new(recipe()).unwrap();
@@ -215,10 +213,7 @@ impl AccountSource for Fake {
         Box::pin(std::future::ready(Ok(Some(found))))
     }
 
-    fn owners<'a>(
-        &'a self,
-        _: &'a Mailbox,
-    ) -> Answer<'a, Result<Vec<Arc<Account>>, Unavailable>> {
+    fn owners<'a>(&'a self, _: &'a Mailbox) -> Answer<'a, Result<Vec<Arc<Account>>, Unavailable>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
 
@@ -275,7 +270,8 @@ impl Write for Log {
 async fn a_source_that_cannot_store_is_spoken_of_once_and_tried_again() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
     let (fake, source) = fake(false);
     let upgrader = Upgrader::new(recipe()).unwrap();

@@ -61,8 +61,8 @@ pub(crate) fn run(args: &HashArgs, common: &CommonArgs) -> Result<(), CliError> 
 }
 
 fn verify(field: &str, args: &HashArgs, common: &CommonArgs) -> Result<(), CliError> {
-    let hash = StoredHash::parse(field)
-        .map_err(|error| CliError::Usage(format!("--verify: {error}")))?;
+    let hash =
+        StoredHash::parse(field).map_err(|error| CliError::Usage(format!("--verify: {error}")))?;
     let password = args.password.read_existing()?;
     let right = hash.verify(password.as_bytes());
     let verified = Verified { scheme: hash.scheme().as_str(), right };

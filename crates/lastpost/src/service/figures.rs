@@ -1,6 +1,6 @@
 //! The figures of every room, for the status page and for metrics.
 
-use auth::{Authenticator, Moment};
+use auth::{Authenticator, Moment, UpgradeCounts};
 use pop3d::Pop3d;
 use relay::{HopState, HopStatus, RelayStats};
 use spool::Spool;
@@ -54,7 +54,22 @@ pub(super) fn of_auth(authenticator: &Authenticator, at: Moment) -> Vec<Figure> 
         counter("auth.attacked", "Accounts found attacked from many networks", auth.attacked),
         counter("auth.attacked_refused", "Strangers put off there", auth.attacked_refused),
     ]);
+    figures.extend(authenticator.upgrades().into_iter().flat_map(of_upgrades));
     figures
+}
+
+/// Hashes replaced after a login, where `auth.upgrade_to` is set.
+fn of_upgrades(upgrades: UpgradeCounts) -> [Figure; 4] {
+    let outcomes = [
+        ("upgraded", upgrades.upgraded),
+        ("overtaken", upgrades.overtaken),
+        ("failed", upgrades.failed),
+        ("skipped", upgrades.skipped),
+    ];
+    outcomes.map(|(outcome, value)| {
+        let help = "Old password hashes by what became of their replacement";
+        counter("auth.upgrades", help, value).labelled("outcome", outcome)
+    })
 }
 
 /// Failures shared with other daemons and hosts.

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use accounts::app_passwords::AppPasswordStore;
 use auth::{Authenticator, Clock};
+use tokio::runtime::Handle;
 
 use super::Seams;
 use crate::cli::CliError;
 use crate::config::{Config, ConfigError};
+use crate::control::Reload;
 
 /// The verifier of tokens, if there is to be one. Blocking: reads keys and secrets.
 ///
@@ -24,6 +26,24 @@ pub(crate) fn token_verifier(
     })
 }
 
+/// The issuer's keys.
+struct ReloadTokenKeys {
+    verifier: Arc<oauth::Verifier>,
+    /// A reload comes from whatever thread may block.
+    runtime: Handle,
+}
+
+impl Reload for ReloadTokenKeys {
+    fn name(&self) -> String {
+        "token keys".to_owned()
+    }
+
+    fn reload(&self) -> Result<(), String> {
+        self.runtime.block_on(self.verifier.reload())
+    }
+}
+
+/// Gives the authenticator its helpers. Within the runtime of the daemons.
 pub(super) fn attach(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -32,6 +52,9 @@ pub(super) fn attach(
 ) -> Result<Authenticator, CliError> {
     if let Some(verifier) = token_verifier(config, clock)? {
         seams.background.push(tokio::spawn(Arc::clone(&verifier).keep_fresh()));
+        let runtime = Handle::current();
+        let reload = ReloadTokenKeys { verifier: Arc::clone(&verifier), runtime };
+        seams.reloads.push(Arc::new(reload));
         authenticator = authenticator.with_tokens(verifier);
     }
     let store = AppPasswordStore::open(&config.data_directory).map_err(CliError::failed)?;

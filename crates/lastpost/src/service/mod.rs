@@ -221,7 +221,7 @@ impl Building {
         };
         let local_domains = config.relay_settings()?.local_domains;
         let mut seams = Seams::default();
-        seams.reloads.push(Arc::new(ReloadAccounts(directory.clone())));
+        seams.reloads.push(Arc::new(ReloadAccounts::new(directory.clone())));
         if let Some(tls) = &tls {
             seams.reloads.push(Arc::new(ReloadTls(tls.clone())));
         }

@@ -12,7 +12,18 @@ use crate::cli::CliError;
 use crate::control::Reload;
 
 /// The table of accounts.
-pub(super) struct ReloadAccounts(pub(super) Directory);
+pub(super) struct ReloadAccounts {
+    directory: Directory,
+    /// A reload comes from whatever thread may block.
+    runtime: Handle,
+}
+
+impl ReloadAccounts {
+    /// Within the runtime of the daemons.
+    pub(super) fn new(directory: Directory) -> Self {
+        Self { directory, runtime: Handle::current() }
+    }
+}
 
 impl Reload for ReloadAccounts {
     fn name(&self) -> String {
@@ -20,8 +31,7 @@ impl Reload for ReloadAccounts {
     }
 
     fn reload(&self) -> Result<(), String> {
-        // On the blocking pool, where a reload runs.
-        Handle::try_current().map_err(|error| error.to_string())?.block_on(self.0.reload())
+        self.runtime.block_on(self.directory.reload())
     }
 }
 

@@ -159,12 +159,8 @@ fn tokens_name_their_key() {
 
 #[test]
 fn what_is_no_signed_token() {
-    let b64 = |text: &str| {
-        use base64::Engine as _;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
-    };
-    let with = |header: &str| format!("{}.{PAYLOAD}.AAAA", b64(header));
-    let long = format!("{}.{PAYLOAD}.{}", b64(r#"{"alg":"RS256"}"#), "A".repeat(TOKEN));
+    let with = |header: &str| format!("{}.{PAYLOAD}.AAAA", base64_url(header));
+    let long = format!("{}.{PAYLOAD}.{}", base64_url(r#"{"alg":"RS256"}"#), "A".repeat(TOKEN));
     for (token, refusal) in [
         (String::new(), Refusal::NotJwt),
         ("a".to_owned(), Refusal::NotJwt),
@@ -202,3 +198,34 @@ fn what_is_no_signed_token() {
 }
 
 const TOKEN: usize = crate::jws::TOKEN_MAX;
+
+proptest::proptest! {
+    /// Whatever comes: an answer, and never that it is right.
+    #[test]
+    fn noise_is_answered(
+        token in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        header in ".{0,80}",
+        flips in proptest::collection::vec((0_usize..500, 0_u8..8), 1..4),
+    ) {
+        let _ = Jws::parse(&token);
+        let _ = crate::json::object(&token);
+        let _ = KeySet::parse(&token, &Algorithm::EVERY);
+        let _ = Jws::parse(format!("{}.{PAYLOAD}.AAAA", base64_url(&header)).as_bytes());
+        let good = format!("eyJhbGciOiJFUzI1NiJ9.{PAYLOAD}.{EC_SIGNATURE}");
+        let mut octets = good.clone().into_bytes();
+        for (place, bit) in flips {
+            let length = octets.len();
+            octets[place % length] ^= 1 << bit;
+        }
+        if octets != good.as_bytes()
+            && let Ok(token) = Jws::parse(&octets)
+        {
+            proptest::prop_assert_ne!(set(&[EC]).check(&token), Signed::Right);
+        }
+    }
+}
+
+fn base64_url(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
+}

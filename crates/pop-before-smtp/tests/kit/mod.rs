@@ -209,3 +209,9 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
         std::task::Poll::Pending => panic!("the bridge must not wait"),
     }
 }
+
+/// Reads the files of the accounts again.
+pub(crate) fn reread(directory: &Directory) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(directory.reload()).unwrap();
+}

@@ -36,8 +36,8 @@ pub(crate) async fn sasl(
         // The session goes on with no exchange that it has not seen begin.
         None if !first => return pending.malformed(output),
         _ => {
-            let (origin, tls) = (offer::origin(visitor), offer::tls_facts(connection, visitor));
-            Box::new(house.authenticator.converse(mechanism, origin, tls))
+            let tls = offer::tls_facts(mechanism, connection, visitor);
+            Box::new(house.authenticator.converse(mechanism, offer::origin(visitor), tls))
         }
     };
     let denied = match conversation.take(message, house.clock.now()).await {

@@ -30,6 +30,7 @@ fn every_column_is_read_from_its_attributes() {
         Attribute::names_of(&all),
         [
             "pwdChangedTime",
+            "pwdLastSet",
             "entryCSN",
             "modifyTimestamp",
             "uid",

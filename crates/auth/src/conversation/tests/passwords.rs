@@ -45,7 +45,7 @@ async fn an_identity_is_the_login_in_any_spelling_and_nobody_else() {
 
 #[tokio::test]
 async fn a_login_without_domain_is_the_one_with_it() {
-    let file = TableFile::new("ann:{PLAIN}right:::::\n");
+    let file = TableFile::new("ann:{PLAIN}right::::/m:\n");
     let auth = Authenticator::new(&config(), file.load()).unwrap();
     for message in ["ann\0ann@example.net\0right", "ann@example.net\0Ann\0right"] {
         assert_eq!(opened(say(&auth, message).await).as_deref(), Ok("ann@example.net"));

@@ -153,7 +153,7 @@ async fn a_password_outside_ascii_is_prepared_as_clients_do() {
 
 #[tokio::test]
 async fn a_record_that_changes_during_the_exchange_opens_nothing() {
-    let file = TableFile::new("ann:{PLAIN}right:::::\n");
+    let file = TableFile::new("ann:{PLAIN}right::::/m:\n");
     let source = Arc::new(PasswdSource::load("passwd-file", &file.config).unwrap());
     let chain = Directory::chain(vec![Arc::clone(&source) as _], None).unwrap();
     let auth = Authenticator::new(&config(), chain).unwrap();
@@ -165,7 +165,7 @@ async fn a_record_that_changes_during_the_exchange_opens_nothing() {
     let (last, _) = client.last(bare, std::str::from_utf8(sent.expose()).unwrap());
     let proven = talk.take(Some(Secret::from(&*last)), at).await;
     assert!(matches!(proven, Turn::Challenge(_)));
-    file.replace("ann:{PLAIN}changed:::::\n");
+    file.replace("ann:{PLAIN}changed::::/m:\n");
     auth.directory().reload().await.unwrap();
     let end = talk.take(Some(Secret::default()), at).await;
     assert_eq!(opened(end), Err(Denied::Invalid));
@@ -185,12 +185,12 @@ async fn a_password_that_must_be_changed_is_told_to_whoever_proved_it() {
 async fn a_wrong_proof_is_held_back_as_a_wrong_password_is() {
     let delay = Duration::from_millis(500);
     let slow = AuthConfig { failure_delay: delay, ..config() };
-    for name in ["plain", "two", "hashed", "off", "nobody"] {
+    for name in ["two", "hashed", "off", "nobody"] {
+        // None whose proof costs a hash: time that is made up does not wait for threads.
         let accounts = vec![
-            account("plain@example.net", plain("right"), false),
             account("two@example.net", keys(Scheme::ScramSha256), false),
             account("hashed@example.net", cheap("right"), false),
-            account("off@example.net", plain("right"), true),
+            account("off@example.net", keys(Scheme::ScramSha256), true),
         ];
         let auth = Authenticator::new(&slow, directory(accounts)).unwrap();
         let mut talk = auth.converse(TWO, origin("192.0.2.1"), in_clear());

@@ -117,7 +117,7 @@ impl ImportArgs {
         let shared = store::shared(config)?;
         let mut store = Store::open(config, self.source.as_deref())?;
         let mut counting = Counting::new(config)?;
-        let candidates = self.check(&mut taken, config, &shared, &store)?;
+        let candidates = self.check(&mut taken, &shared, &store)?;
         candidates.iter().for_each(|candidate| counting.count(&candidate.account));
         let passwords = counting.finish(Vec::new());
         let mut report = Report::new(self, taken.bad, taken.remarks, passwords);
@@ -137,7 +137,8 @@ impl ImportArgs {
         let read = if self.is_stdin() {
             std::io::stdin().lock().take(limit).read_to_end(&mut input)
         } else {
-            std::fs::File::open(&self.file).and_then(|file| file.take(limit).read_to_end(&mut input))
+            std::fs::File::open(&self.file)
+                .and_then(|file| file.take(limit).read_to_end(&mut input))
         };
         read.map_err(|error| CliError::Failed(format!("{}: {error}", self.name())))?;
         if input.len() as u64 > INPUT_MAX {
@@ -178,7 +179,6 @@ impl ImportArgs {
     fn check(
         &self,
         taken: &mut Taken,
-        config: &Config,
         shared: &Common,
         store: &Store,
     ) -> Result<Vec<Candidate>, CliError> {
@@ -197,11 +197,6 @@ impl ImportArgs {
                     continue;
                 }
             };
-            let weak = config.auth.weak_schemes;
-            if let Some(Err(error)) = account.hash().map(|hash| hash.permitted(&weak)) {
-                taken.bad.push(entry.remark("password", error.to_string()));
-                continue;
-            }
             let key = account.key().clone();
             if let Some(first) = lines.insert(key.clone(), entry.line) {
                 let problem = format!("{key} stands in line {first} already");

@@ -136,7 +136,8 @@ impl Schemes {
             .map(|count| vec![count.mechanism.to_owned(), count.accounts.to_string()]);
         text += &table(&["can log in with", "accounts"], rows);
         if let Some(Upgrade { to, accounts }) = &self.upgrade {
-            text += &format!("\nauth.upgrade_to: {accounts} turn into {to} with their next login\n");
+            text +=
+                &format!("\nauth.upgrade_to: {accounts} turn into {to} with their next login\n");
         }
         for source in &self.not_listed {
             text += &format!("\nthe source {source:?} cannot list its accounts\n");

@@ -30,7 +30,11 @@ pub(super) enum Store {
 pub(super) enum Holder {
     Store(Store),
     /// A source that is not edited here.
-    Source { source: Arc<dyn AccountSource>, account: Arc<Account>, runtime: Runtime },
+    Source {
+        source: Arc<dyn AccountSource>,
+        account: Arc<Account>,
+        runtime: Runtime,
+    },
 }
 
 /// Where a store is.
@@ -283,10 +287,7 @@ pub(super) fn shared(config: &Config) -> Result<Common, CliError> {
     config.accounts.common(clock, &config.data_directory).map_err(CliError::failed)
 }
 
-fn open_source(
-    config: &Config,
-    source: &SourceConfig,
-) -> Result<Arc<dyn AccountSource>, CliError> {
+fn open_source(config: &Config, source: &SourceConfig) -> Result<Arc<dyn AccountSource>, CliError> {
     source.open(&shared(config)?).map_err(CliError::failed)
 }
 

@@ -110,8 +110,11 @@ fn entry(record: &Record, columns: &[&'static str]) -> Result<Option<Entry>, Rem
         return Ok(None);
     }
     if record.cells.len() != columns.len() {
-        let problem =
-            format!("{} values; expected {} as in the first line", record.cells.len(), columns.len());
+        let problem = format!(
+            "{} values; expected {} as in the first line",
+            record.cells.len(),
+            columns.len()
+        );
         return Err(Remark::new(record.line, 1, problem));
     }
     let mut entry = Entry { line: record.line, ..Entry::default() };
