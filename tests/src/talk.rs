@@ -150,6 +150,7 @@ impl Talk {
             Ok(read) => read,
             // The end of a connection has several faces.
             Err(error) if is_end(&error) => 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return self.fill(),
             Err(error) => return Err(error),
         };
         self.input.extend_from_slice(&block[..read]);

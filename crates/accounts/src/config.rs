@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use address::Domain;
-use auth::{AccountSource, AccountsConfig, Clock, ConfigError, MaildirTemplate, PasswdSource, WeakSchemes};
+use auth::{
+    AccountSource, AccountsConfig, Clock, ConfigError, MaildirTemplate, PasswdSource, WeakSchemes,
+};
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Serialize};
 
@@ -178,10 +180,8 @@ impl SourceConfig {
             file.path = directory.join(&file.path);
         }
         #[cfg(feature = "sqlite")]
-        if let Some(sqlite) = &mut self.sqlite {
-            if !sqlite.path.as_os_str().is_empty() {
-                sqlite.path = directory.join(&sqlite.path);
-            }
+        {
+            self.sqlite = self.sqlite.map(|config| config.relative_to(directory));
         }
         #[cfg(feature = "postgresql")]
         {
@@ -325,7 +325,11 @@ impl SourceConfig {
         let PasswdFileConfig { path, check_every } = self.passwd_file.clone().unwrap_or_default();
         let config = AccountsConfig {
             passwd_file: path,
-            default_domain: common.default_domain.as_ref().map(ToString::to_string).unwrap_or_default(),
+            default_domain: common
+                .default_domain
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             maildir: common.maildir.to_string(),
             check_every,
             weak_schemes: common.weak_schemes,

@@ -72,7 +72,11 @@ impl SqliteAccounts {
         let threads = |name: &str, count, open| {
             Threads::new(name, &file, count, config.timeout, open).map_err(|error| {
                 let expected = "a system with threads to spare";
-                AccountsSetupError::new("accounts.source.sqlite.readers", error.to_string(), expected)
+                AccountsSetupError::new(
+                    "accounts.source.sqlite.readers",
+                    error.to_string(),
+                    expected,
+                )
             })
         };
         let source = Self {
@@ -99,10 +103,7 @@ impl SqliteAccounts {
     ///
     /// # Errors
     /// As [`SqliteEditor::create_or_open`].
-    pub fn editor(
-        config: &SqliteConfig,
-        common: &Common,
-    ) -> Result<SqliteEditor, SqliteEditError> {
+    pub fn editor(config: &SqliteConfig, common: &Common) -> Result<SqliteEditor, SqliteEditError> {
         SqliteEditor::create_or_open(config, common)
     }
 
@@ -148,7 +149,8 @@ impl SqliteAccounts {
 
     async fn find(&self, key: &AccountKey) -> Result<Option<Arc<Account>>, Unavailable> {
         let login = key.clone();
-        let found = self.readers.ask(move |connection| statements::find(connection, login.as_str()));
+        let found =
+            self.readers.ask(move |connection| statements::find(connection, login.as_str()));
         let found = found.await.map_err(|problem| self.unavailable(problem))?;
         found.map(|row| self.account(row)).transpose()
     }

@@ -14,8 +14,9 @@ pub struct AppPasswordName(pub Box<str>);
 /// Where app passwords lie.
 ///
 /// They are long and random, so that what is stored is a plain digest and a check costs
-/// microseconds. Whoever asks has found the account to exist and to be enabled, and counts,
-/// delays and logs what is wrong as he does any wrong password.
+/// microseconds. Whoever asks does so whether or not the account exists and is enabled, so that
+/// the time tells nothing, and decides that for himself; he counts, delays and logs what is wrong
+/// as he does any wrong password.
 pub trait AppPasswords: Send + Sync {
     /// Whether `password`, as it was typed, can be an app password at all: nothing is looked up.
     /// Whoever typed anything else is not asked about.

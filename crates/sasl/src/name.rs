@@ -2,6 +2,24 @@
 
 use alloc::string::String;
 
+/// The authorization identity in the field of a GS2 header that has one: `a=` and a name. An empty
+/// field has none; nor has `a=` alone, which some clients send.
+///
+/// # Errors
+/// If it is anything else.
+pub(crate) fn authzid(field: &str) -> Result<Option<String>, Unescapable> {
+    match field {
+        "" | "a=" => Ok(None),
+        _ => match field.strip_prefix("a=").and_then(unescape) {
+            Some(name) => Ok(Some(name)),
+            None => Err(Unescapable),
+        },
+    }
+}
+
+/// It is no name.
+pub(crate) struct Unescapable;
+
 /// The name behind the escapes `=2C` for a comma and `=3D` for an equals sign; none if another
 /// one is in it, or it is empty or holds NUL or a comma.
 pub(crate) fn unescape(escaped: &str) -> Option<String> {

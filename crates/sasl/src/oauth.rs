@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::exchange::Exchange;
-use crate::name::unescape;
+use crate::name::authzid as authzid_in;
 use crate::{Failure, SaslError, Secret, Step, plain};
 
 /// What separates the fields (RFC 7628 section 3.1).
@@ -84,11 +84,7 @@ fn bearer(message: &[u8]) -> Result<TokenCheck, Failure> {
     // There is no channel binding for it: `p=` could not be checked.
     let authzid = header.strip_prefix("n,").or_else(|| header.strip_prefix("y,"));
     let authzid = authzid.and_then(|rest| rest.strip_suffix(',')).ok_or_else(malformed)?;
-    let authzid = match authzid.strip_prefix("a=") {
-        Some(escaped) => Some(unescape(escaped).ok_or_else(malformed)?),
-        None if authzid.is_empty() => None,
-        None => return Err(malformed()),
-    };
+    let authzid = authzid_in(authzid).map_err(|_| malformed())?;
     let failed = || Failure { error: SaslError::Malformed, login: authzid.clone() };
     let token = token(&message[end + 1..]).ok_or_else(failed)?;
     Ok(TokenCheck { dialect: Dialect::OAuthBearer, authzid, token })

@@ -1,6 +1,8 @@
 //! `lastpost account` and `lastpost hash` as an administrator types them, and the page about
 //! passwd-files: its example works as it stands there, only places are others.
 
+mod sqlite_page;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -76,7 +78,8 @@ impl Place {
 fn blocks(language: &str) -> Vec<String> {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/accounts/passwd-file.md");
     let text = std::fs::read_to_string(page).unwrap();
-    let blocks = text.split(&format!("\n```{language}\n")).skip(1);
+    let opening = format!("\n```{language}\n");
+    let blocks = text.split(&opening).skip(1);
     let blocks: Vec<_> = blocks.map(|rest| rest.split("\n```").next().unwrap().into()).collect();
     assert!(!blocks.is_empty(), "no {language}");
     blocks

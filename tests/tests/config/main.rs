@@ -11,3 +11,4 @@ mod keys;
 mod routes;
 mod site;
 mod table;
+mod upgrade;

@@ -63,7 +63,8 @@ fn names(house: &House) -> Vec<String> {
         "",
         "aiko@open.example@open.example",
         "\u{202e}oikia@open.example",
-        "ａiko@open.example",
+        // Looks like an a, and is none; full width is another spelling of the same letter.
+        "\u{430}iko@open.example",
         "aiko@open.example\u{0}",
         "\u{0}",
         "a\u{0}b",

@@ -26,7 +26,7 @@ impl AppSecret {
 
     /// What was typed, in any case, with spaces and hyphens anywhere. None: it is none.
     pub(super) fn parse(typed: &[u8]) -> Option<Self> {
-        if typed.len() > TYPED_MAX {
+        if !(SYMBOLS..=TYPED_MAX).contains(&typed.len()) {
             return None;
         }
         let mut octets = Zeroizing::new([0_u8; OCTETS]);

@@ -207,6 +207,23 @@ async fn only_the_owner_can_read_the_file_and_it_holds_no_secret() {
     assert!(files >= 1);
 }
 
+#[test]
+fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let directory = tempfile::tempdir().unwrap();
+    if chown(directory.path(), Some(65_534), Some(65_534)).is_err() {
+        println!("skipped: only root can give files away");
+        return;
+    }
+    let mut editor = AppPasswordEditor::open(directory.path()).unwrap();
+    editor.add(&key("ann@example.net"), "phone", None, None, instant(0)).unwrap();
+    let files: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(Result::unwrap).collect();
+    assert!(files.len() >= 2, "the file, and what SQLite puts beside it");
+    for file in files {
+        assert_eq!(file.metadata().unwrap().uid(), 65_534, "{}", file.path().display());
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_not_a_wrong_password() {
     let house = House::new();

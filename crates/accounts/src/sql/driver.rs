@@ -91,10 +91,7 @@ pub(super) trait Session: Send + 'static {
     fn is_closed(&self) -> bool;
 
     /// Asks one question.
-    fn ask(
-        &mut self,
-        request: Request<'_>,
-    ) -> impl Future<Output = Result<Reply, Problem>> + Send;
+    fn ask(&mut self, request: Request<'_>) -> impl Future<Output = Result<Reply, Problem>> + Send;
 }
 
 /// Checks the names of an answer's columns.

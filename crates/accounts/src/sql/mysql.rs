@@ -241,11 +241,7 @@ impl MysqlSession {
     }
 
     /// Changes one row: where more would change, nothing does.
-    async fn replace(
-        &mut self,
-        query: &Query,
-        parameters: &[Parameter],
-    ) -> Result<bool, Problem> {
+    async fn replace(&mut self, query: &Query, parameters: &[Parameter]) -> Result<bool, Problem> {
         self.statement(query).await?;
         self.say("START TRANSACTION").await?;
         let changed = match self.execute(query, parameters).await {

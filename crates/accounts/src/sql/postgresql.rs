@@ -145,11 +145,7 @@ impl PostgresqlSession {
     }
 
     /// Changes one row: where more would change, nothing does.
-    async fn replace(
-        &mut self,
-        query: &Query,
-        parameters: &[Parameter],
-    ) -> Result<bool, Problem> {
+    async fn replace(&mut self, query: &Query, parameters: &[Parameter]) -> Result<bool, Problem> {
         let statement = self.statement(query).await?;
         let parameters: Vec<&(dyn ToSql + Sync)> =
             parameters.iter().map(|parameter| parameter as _).collect();
@@ -189,11 +185,7 @@ impl Session for PostgresqlSession {
 
 /// Values go as text: the server knows the type of each place, and reads them as that.
 impl ToSql for Parameter {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self {
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
             Self::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),

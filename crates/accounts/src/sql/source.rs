@@ -189,8 +189,11 @@ impl<D: Driver> SqlSource<D> {
                 return Ok(Some(Vec::new()));
             };
             if last == from {
-                let problem = format!("{}: no progress behind {from:?}; expected rows in the \
-                                       order of the logins, all behind :after", query.key);
+                let problem = format!(
+                    "{}: no progress behind {from:?}; expected rows in the \
+                                       order of the logins, all behind :after",
+                    query.key
+                );
                 return Err(self.unavailable(problem));
             }
             let mut accounts = Vec::with_capacity(rows.len());
@@ -334,9 +337,9 @@ impl<D: Driver> AccountSource for SqlSource<D> {
         Box::pin(async move {
             let checked = self.check().await;
             let _ = self.page(None, SAMPLE).await;
-            checked.map(|()| Reload::Unchanged).map_err(|problem| {
-                format!("account source {}: {problem}", self.name)
-            })
+            checked
+                .map(|()| Reload::Unchanged)
+                .map_err(|problem| format!("account source {}: {problem}", self.name))
         })
     }
 

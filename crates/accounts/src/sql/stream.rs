@@ -26,9 +26,9 @@ pub(super) async fn connect(place: &Place) -> io::Result<Box<dyn Stream>> {
             Err(error) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
         },
         Place::Tcp { host, port, .. } => {
-            let stream = TcpStream::connect((host.as_str(), *port)).await.map_err(|error| {
-                io::Error::new(error.kind(), format!("{host}:{port}: {error}"))
-            })?;
+            let stream = TcpStream::connect((host.as_str(), *port))
+                .await
+                .map_err(|error| io::Error::new(error.kind(), format!("{host}:{port}: {error}")))?;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream))
         }

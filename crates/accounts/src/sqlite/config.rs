@@ -1,6 +1,6 @@
 //! `[accounts.source.sqlite]`: where the file is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
@@ -32,6 +32,15 @@ impl Default for SqliteConfig {
 }
 
 impl SqliteConfig {
+    /// The same with a relative path counted from `directory`.
+    #[must_use]
+    pub fn relative_to(mut self, directory: &Path) -> Self {
+        if !self.path.as_os_str().is_empty() {
+            self.path = directory.join(self.path);
+        }
+        self
+    }
+
     /// The file.
     #[must_use]
     pub fn file(&self, common: &Common) -> PathBuf {
@@ -48,7 +57,11 @@ impl SqliteConfig {
     pub fn check(&self) -> Result<(), AccountsSetupError> {
         if !(1..=16).contains(&self.readers) {
             let problem = format!("{} is out of range", self.readers);
-            return Err(AccountsSetupError::new("accounts.source.sqlite.readers", problem, "1 to 16"));
+            return Err(AccountsSetupError::new(
+                "accounts.source.sqlite.readers",
+                problem,
+                "1 to 16",
+            ));
         }
         let range = Duration::from_millis(50)..=Duration::from_secs(60);
         if !range.contains(&self.timeout) {

@@ -143,7 +143,11 @@ impl SqliteEditor {
     ///
     /// # Errors
     /// If there is no such account, or it has no password to be enabled with.
-    pub fn set_disabled(&mut self, key: &AccountKey, disabled: bool) -> Result<(), SqliteEditError> {
+    pub fn set_disabled(
+        &mut self,
+        key: &AccountKey,
+        disabled: bool,
+    ) -> Result<(), SqliteEditError> {
         self.edit(key, |row| {
             if !disabled && row.password.is_none() {
                 return Err(SqliteEditError::NoPassword { key: key.clone() });

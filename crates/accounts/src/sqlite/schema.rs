@@ -222,9 +222,8 @@ fn migrate(file: &Path, connection: &mut Connection) -> Result<(), SqliteProblem
         connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     }
     while version(file, connection)? < STEPS.len() {
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(failed)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         // Another process may have taken it while we waited.
         let version = version(file, &transaction)?;
         let Some(step) = STEPS.get(version) else { break };

@@ -38,7 +38,8 @@ pub(super) fn owners(connection: &Connection, address: &str) -> rusqlite::Result
     );
     let mut rows = all(connection, sql, params![address, OWNERS_MAX])?;
     // One that somebody put there by hand, without a word about addresses.
-    if let Some(row) = find(connection, address)?
+    if rows.is_empty()
+        && let Some(row) = find(connection, address)?
         && row.addresses.is_empty()
     {
         rows.push(row);
@@ -54,7 +55,8 @@ pub(super) fn page(connection: &Connection, after: &str, limit: u32) -> rusqlite
 
 /// The different things that are agreed with single accounts.
 pub(super) fn agreed(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
-    let sql = "SELECT DISTINCT login_delay, sessions, expire_retrieved, expire_arrived FROM accounts
+    let sql =
+        "SELECT DISTINCT login_delay, sessions, expire_retrieved, expire_arrived FROM accounts
         WHERE login_delay IS NOT NULL OR sessions IS NOT NULL
            OR expire_retrieved IS NOT NULL OR expire_arrived IS NOT NULL LIMIT 10000";
     let mut statement = connection.prepare_cached(sql)?;

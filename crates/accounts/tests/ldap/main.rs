@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "../kit/certificate.rs"]
+mod certificate;
 #[path = "../kit/fences.rs"]
 mod fences;
 mod listing;

@@ -4,8 +4,8 @@ use auth::{AuthConfig, Authenticator, Clock as _, Directory, SystemClock};
 use sasl::Secret;
 
 use super::*;
+use crate::certificate::certificate;
 use crate::fences::{fenced, source};
-use crate::slapd::certificate;
 
 #[tokio::test]
 async fn the_example_of_the_page() {

@@ -102,8 +102,8 @@ async fn tls_from_the_first_octet_or_by_starttls() {
     if !slapd::is_installed() {
         return;
     }
-    let (authority, certificate, key_pem) = slapd::certificate();
-    let (stranger, ..) = slapd::certificate();
+    let (authority, certificate, key_pem) = certificate::certificate();
+    let (stranger, ..) = certificate::certificate();
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good.pem"), folder.path().join("bad.pem"));
     std::fs::write(&good, authority).unwrap();

@@ -55,8 +55,18 @@ async fn everything_a_row_can_say(database: &Database) {
 
 /// Names that would do harm if they became part of a query's text.
 const HOSTILE: [&str; 12] = [
-    "'", "''", "\"", "';drop_table_accounts;--", "'||'1'='1", "'or(1)=(1)--", "%", "_", "$1", "?",
-    "*/union/**/select", "0x27",
+    "'",
+    "''",
+    "\"",
+    "';drop_table_accounts;--",
+    "'||'1'='1",
+    "'or(1)=(1)--",
+    "%",
+    "_",
+    "$1",
+    "?",
+    "*/union/**/select",
+    "0x27",
 ];
 
 async fn hostile_names_find_nobody_and_break_nothing(database: &Database) {
@@ -126,11 +136,14 @@ async fn names_are_told_apart_or_not_as_the_query_says(database: &Database) {
          INSERT INTO people VALUES ('Ann', '{PLAIN}a', 'annie'), ('BEN', '{PLAIN}b', 'bb'),
              ('Cleo', '{PLAIN}c', 'bb'), ('dora@example.org', '{PLAIN}d', 'dd');
          GRANT SELECT ON people TO lastpost"
-            .replace("TO lastpost", if database.kind == Kind::Mariadb {
-                "TO lastpost@localhost;"
-            } else {
-                "TO lastpost;"
-            })
+            .replace(
+                "TO lastpost",
+                if database.kind == Kind::Mariadb {
+                    "TO lastpost@localhost;"
+                } else {
+                    "TO lastpost;"
+                },
+            )
             .as_str(),
     );
     let columns = "SELECT name AS login, pw AS password, '/h' AS home FROM people";
@@ -140,7 +153,9 @@ async fn names_are_told_apart_or_not_as_the_query_says(database: &Database) {
             "{columns} WHERE lower(name) = :user AND :domain = 'example.net' \
              OR lower(name) = :login OR nick = :user"
         ),
-        page: format!("{columns} WHERE lower(name) > lower(:after) ORDER BY lower(name) LIMIT :limit"),
+        page: format!(
+            "{columns} WHERE lower(name) > lower(:after) ORDER BY lower(name) LIMIT :limit"
+        ),
         ..SqlQueries::default()
     };
     let source = open(&database.config(settings));

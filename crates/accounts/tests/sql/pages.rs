@@ -57,7 +57,10 @@ async fn example(kind: Kind, tables: &str, configuration: &str, maildir: &str) {
     let here = if is_remote { database.settings_tls() } else { database.settings() };
     if is_remote {
         assert_eq!(settings.server, "db.example.net");
-        assert!(settings.password_file.is_some() && settings.ca_file != here.password_file.clone().unwrap());
+        assert!(
+            settings.password_file.is_some()
+                && settings.ca_file != here.password_file.clone().unwrap()
+        );
         settings.ca_file = here.ca_file;
     }
     assert_eq!((&*settings.user, &*settings.database), ("lastpost", "lastpost"));

@@ -126,7 +126,14 @@ impl Server {
     fn wait(&self) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            if self.kind.client(self.folder.path(), self.port, "").output().unwrap().status.success() {
+            if self
+                .kind
+                .client(self.folder.path(), self.port, "")
+                .output()
+                .unwrap()
+                .status
+                .success()
+            {
                 return true;
             }
             if self.child.lock().unwrap().try_wait().unwrap().is_some() {

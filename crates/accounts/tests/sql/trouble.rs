@@ -134,8 +134,10 @@ async fn queries_that_the_server_does_not_take_name_their_key(database: &Databas
     };
     for (query, says) in [
         ("SELECT login, passwort FROM accounts WHERE login = :login", "passwort"),
-        ("SELECT login, password AS pasword FROM accounts WHERE login = :login",
-            "did you mean password?"),
+        (
+            "SELECT login, password AS pasword FROM accounts WHERE login = :login",
+            "did you mean password?",
+        ),
         ("SELECT password FROM accounts WHERE login = :login", "no column login"),
         ("SELECT login, login FROM accounts WHERE login = :login", "there twice"),
         ("SELECT login, now() AS quota FROM accounts WHERE login = :login", "the column quota"),

@@ -42,9 +42,14 @@ async fn what_is_compared_is_what_the_table_says(database: &Database) {
     database.insert("ben@example.net", "!{PLAIN}old", &[]);
     let source = open(&database.config(database.settings()));
     assert!(source.replace_hash(&key("ann"), &plain("old"), &plain("it''s \\ new")).await.unwrap());
-    assert_eq!(source.find(&key("ann")).await.unwrap().unwrap().hash().unwrap().to_field().as_str(),
-        "{PLAIN}it''s \\ new");
-    assert!(!source.replace_hash(&key("ben"), &plain("old"), &plain("new")).await.unwrap(), "locked");
+    assert_eq!(
+        source.find(&key("ann")).await.unwrap().unwrap().hash().unwrap().to_field().as_str(),
+        "{PLAIN}it''s \\ new"
+    );
+    assert!(
+        !source.replace_hash(&key("ben"), &plain("old"), &plain("new")).await.unwrap(),
+        "locked"
+    );
     assert_eq!(password(database, "ben"), "!{PLAIN}old");
 }
 

@@ -118,7 +118,7 @@ fn a_wrong_line_is_named_with_its_column_and_what_was_expected() {
         ("a/b:{PLAIN}x::::/h", 1, "no account name may hold"),
         ("a\0:{PLAIN}x::::/h", 1, "no account name may hold"),
         ("ann::::::/h", 5, "no password scheme"),
-        ("ann:{MD5}x::::/h", 5, "unknown password scheme \"MD5\""),
+        ("ann:{NTLM}x::::/h", 5, "unknown password scheme \"MD5\""),
         ("日本:secret::::/h", 4, "no password scheme"),
         ("ann:{PLAIN}x", 13, "no home"),
         ("ann:{PLAIN}x::::home::", 17, "absolute path"),
@@ -149,6 +149,21 @@ fn a_wrong_line_is_named_with_its_column_and_what_was_expected() {
         assert!(problem.contains(expected), "{line}: {problem}");
         assert!(!problem.contains("secret"), "{problem}");
     }
+}
+
+#[test]
+fn a_weak_hash_is_let_in_by_name_alone() {
+    let line = b"\nann:{CRYPT}ab/z7EXUyF0fk::::/home/ann\n";
+    let (number, column, problem) = refusal(line);
+    assert_eq!((number, column), (2, 5));
+    assert!(problem.contains("auth.weak_schemes has \"CRYPT\""), "{problem}");
+    assert!(!problem.contains("EXUyF0fk"), "{problem}");
+    assert_eq!(refusal(b"ann:!{CRYPT}ab/z7EXUyF0fk::::/home/ann\n").1, 5, "locked or not");
+    let maildir = MaildirTemplate::parse("%h/Maildir").unwrap();
+    let weak_schemes = vec!["CRYPT".to_owned()].try_into().unwrap();
+    let rules = Rules { default_domain: None, maildir: &maildir, weak_schemes };
+    let listing = read(&line[..], Path::new("passwd"), &rules).unwrap();
+    assert!(listing.accounts[0].hash().unwrap().verify(b"bench-pass"));
 }
 
 #[test]

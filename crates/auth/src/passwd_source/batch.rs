@@ -14,8 +14,9 @@ use crate::{AccountsConfig, EditError, PasswdEditor};
 const GATHER_MIN: Duration = Duration::from_secs(1);
 /// Longest, however long a rewriting takes.
 const GATHER_MAX: Duration = Duration::from_secs(60);
-/// A rewriting takes at most this part of the time.
-const PART: u32 = 20;
+/// A rewriting takes at most this part of the time; each makes every daemon read the file again,
+/// which takes several times as long.
+const PART: u32 = 50;
 /// Most changes that wait.
 const WAITING_MAX: usize = 4096;
 

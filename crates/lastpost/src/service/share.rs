@@ -46,6 +46,8 @@ impl Building {
         let key: ShareKey =
             loading.await?.map_err(|e| self.config.mistake("auth.share.key_file", e))?;
         let password = share_password(&self.config)?;
+        // Both daemons, and those of tomorrow, invent the same salts for nobody's passwords.
+        self.authenticator = self.authenticator.clone().with_salt_key(key.clone());
         let local = match role {
             Role::Both => None,
             Role::Pop3 => Some((POP3D, SUBMISSIOND)),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::name::unescape;
+use crate::name::{authzid as authzid_in, unescape};
 use crate::{Failure, SaslError};
 
 /// The longest nonce that a client may bring; those of real ones have 16 to 64 characters.
@@ -51,11 +51,7 @@ impl<'a> ClientFirst<'a> {
         let name = name.ok_or_else(malformed)?;
         let failed = || Failure::of(SaslError::Malformed, name.as_bytes());
         let binding = binding(flag).ok_or_else(failed)?;
-        let authzid = match authzid.strip_prefix("a=") {
-            Some(escaped) => Some(unescape(escaped).ok_or_else(failed)?),
-            None if authzid.is_empty() => None,
-            None => return Err(failed()),
-        };
+        let authzid = authzid_in(authzid).map_err(|_| failed())?;
         let nonce = attributes.next().and_then(|second| second.strip_prefix("r="));
         let nonce = nonce.filter(|nonce| is_nonce(nonce)).ok_or_else(failed)?;
         if !attributes.all(is_extension) {
@@ -137,6 +133,7 @@ mod tests {
         assert_eq!(parsed.header, "n,a=x=3Dy=2Cz,");
         assert_eq!(parsed.bare, "n=a=2Cb=3D,r=abc,x=1,Y=2");
         assert_eq!((parsed.authzid.as_deref(), &*parsed.name), (Some("x=y,z"), "a,b="));
+        assert_eq!(first("n,a=,n=user,r=+").unwrap(), (None, "user".to_owned()));
         assert_eq!(first("y,,n=\u{e9},r=+").unwrap(), (None, "\u{e9}".to_owned()));
     }
 
@@ -167,7 +164,6 @@ mod tests {
             "nn,,n=user,r=abc",
             "n,b=x,n=user,r=abc",
             "n,a=x=,n=user,r=abc",
-            "n,a=,n=user,r=abc",
             "n,,n=user",
             "n,,n=user,r=",
             "n,,n=user,r=a b",

@@ -74,7 +74,8 @@ impl Packets {
                 }
                 if number != self.number {
                     return Err(Problem::Nonsense(format!(
-                        "packet {number} where {} was due", self.number
+                        "packet {number} where {} was due",
+                        self.number
                     )));
                 }
                 if let Some(payload) = self.buffer.get(4..4 + length) {

@@ -21,8 +21,7 @@ mod kind {
     pub(super) const BIT: u8 = 0x10;
     pub(super) const STRING: u8 = 0xfd;
     /// VARCHAR; JSON; ENUM and SET; BLOB and TEXT of four sizes; VAR_STRING and STRING.
-    pub(super) const TEXTS: [u8; 10] =
-        [0x0f, 0xf5, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe];
+    pub(super) const TEXTS: [u8; 10] = [0x0f, 0xf5, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe];
 }
 
 /// The flag of numbers that have no sign.
@@ -68,9 +67,9 @@ impl Column {
             kind::LONGLONG => 8,
             kind::BIT => {
                 let octets = reader.text()?;
-                let value = octets.iter().fold(0_u64, |value, octet| {
-                    value.wrapping_shl(8) | u64::from(*octet)
-                });
+                let value = octets
+                    .iter()
+                    .fold(0_u64, |value, octet| value.wrapping_shl(8) | u64::from(*octet));
                 return Ok(Ok(value.to_string()));
             }
             _ => {
@@ -189,10 +188,8 @@ mod tests {
 
     #[test]
     fn parameters_are_laid_out_as_the_manual_says() {
-        let body = parameters(
-            7,
-            &[Parameter::text("ab"), Parameter::Nothing, Parameter::Number(258)],
-        );
+        let body =
+            parameters(7, &[Parameter::text("ab"), Parameter::Nothing, Parameter::Number(258)]);
         let expected = [
             &[7, 0, 0, 0, 0, 1, 0, 0, 0][..],
             &[0b010, 1],

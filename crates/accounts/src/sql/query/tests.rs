@@ -94,7 +94,7 @@ fn the_queries_for_the_recommended_tables_are_taken() {
     for dialect in [Dialect::Postgresql, Dialect::Mysql] {
         for purpose in Use::EVERY {
             let query = Query::parse(&dialect.query(purpose), purpose, dialect).unwrap();
-            assert_eq!(query.parameters.is_empty(), false, "{query:?}");
+            assert!(!query.parameters.is_empty(), "{query:?}");
             let selects = purpose != Use::Update;
             assert_eq!(query.may_have("login_delay"), selects);
         }

@@ -106,9 +106,7 @@ fn locks_before_hashes_become_disabled_accounts() {
 fn an_import_is_whole_or_not_at_all() {
     let bench = bench();
     let mut editor = bench.editor();
-    let rows = |wrong: &str| {
-        vec![row("a", &[]), row("b", &[("quota", wrong)]), row("c", &[])]
-    };
+    let rows = |wrong: &str| vec![row("a", &[]), row("b", &[("quota", wrong)]), row("c", &[])];
     let error = editor.import(rows("lots"), Existing::Refuse, &mut |_| {}).unwrap_err();
     assert!(error.to_string().starts_with("record 2: login \"b\", quota: "), "{error}");
     assert!(editor.page(None, 10).unwrap().is_empty());
@@ -121,9 +119,8 @@ fn an_import_is_whole_or_not_at_all() {
     let more = || rows("2G").into_iter().chain([row("d", &[])]);
     let kept = editor.import(more(), Existing::Keep, &mut |_| {}).unwrap();
     assert_eq!(kept, Imported { added: 1, replaced: 0, kept: 3 });
-    let quota = |editor: &SqliteEditor| {
-        editor.find(&key("b")).unwrap().unwrap().policy().words().concat()
-    };
+    let quota =
+        |editor: &SqliteEditor| editor.find(&key("b")).unwrap().unwrap().policy().words().concat();
     assert_eq!(quota(&editor), "quota=1G");
     let replaced = editor.import(more(), Existing::Replace, &mut |_| {}).unwrap();
     assert_eq!(replaced, Imported { added: 0, replaced: 4, kept: 0 });

@@ -6,8 +6,7 @@ use std::process::Command;
 use super::{absent, as_user, done};
 
 /// The user that Lastpost connects as; its password is `PASSWORD`.
-pub(super) const WELCOME: &str =
-    "CREATE ROLE lastpost LOGIN PASSWORD 'it''s a \"secret\" ü';";
+pub(super) const WELCOME: &str = "CREATE ROLE lastpost LOGIN PASSWORD 'it''s a \"secret\" ü';";
 
 const ACCESS: &str = "\
 local   all all                trust
