@@ -79,7 +79,10 @@ fn who_guesses_is_blocked_and_an_admin_forgives() {
     assert_eq!(status, 0, "{errors}");
     assert!(shown.contains("203.0.113.9/32") && shown.contains("failures"), "{shown}");
     let blocks = json(&config, &["auth", "blocks"]);
-    assert_eq!((&blocks[0]["network"], &blocks[0]["strikes"]), (&"203.0.113.9/32".into(), &1.into()));
+    assert_eq!(
+        (&blocks[0]["network"], &blocks[0]["strikes"]),
+        (&"203.0.113.9/32".into(), &1.into())
+    );
     assert_eq!(blocks[0]["until"], "2026-11-24T09:10:00Z");
 
     let (_, shown, _) = lastpost(&config, &["auth", "unblock", "203.0.113.0/24"]);
@@ -119,9 +122,11 @@ fn an_attacked_account_is_shown_and_metrics_tell() {
     assert_eq!(json(&config, &["auth", "status"])["attacked"], serde_json::json!([]));
     let (_, shown, _) = lastpost(&config, &["auth", "unblock", "--account", AIKO]);
     assert_eq!(shown, format!("nothing was counted for {AIKO}\n"));
-    for wrong in [&["auth", "unblock"][..], &["auth", "unblock", "example.net"],
-        &["auth", "unblock", "192.0.2.1", "--account", AIKO]]
-    {
+    for wrong in [
+        &["auth", "unblock"][..],
+        &["auth", "unblock", "example.net"],
+        &["auth", "unblock", "192.0.2.1", "--account", AIKO],
+    ] {
         assert_eq!(lastpost(&config, wrong).0, 2, "{wrong:?}");
     }
     let (status, _, errors) = lastpost(&config, &["auth", "unblock", "--account", "a/b"]);

@@ -91,8 +91,10 @@ async fn a_million_accounts() {
     tasks.join_all().await;
     let many = 128_000.0 / begun.elapsed().as_secs_f64();
     eprintln!("find {find:?}, unknown {unknown:?}, owners {owners:?}, 64 at a time {many:.0}/s");
+    // What is built without optimisation needs half as long again.
+    let limit = Duration::from_micros(if cfg!(debug_assertions) { 100 } else { 50 });
     for median in [find, unknown, owners] {
-        assert!(median < Duration::from_micros(50), "{median:?}");
+        assert!(median < limit, "{median:?}");
     }
     let (begun, mut listed, mut after) = (Instant::now(), 0, None);
     loop {

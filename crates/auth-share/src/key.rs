@@ -68,8 +68,7 @@ fn read(file: &Path, open: fs::File) -> Result<ShareKey, KeyError> {
     open.take(TEXT_MAX).read_to_end(&mut text).map_err(failed)?;
     let decoded = STANDARD.decode(text.trim_ascii()).map_err(|_| malformed())?;
     let decoded = Zeroizing::new(decoded);
-    let octets: &[u8; SHARE_KEY_OCTETS] =
-        decoded.as_slice().try_into().map_err(|_| malformed())?;
+    let octets: &[u8; SHARE_KEY_OCTETS] = decoded.as_slice().try_into().map_err(|_| malformed())?;
     ShareKey::new(octets).map_err(|_| malformed())
 }
 

@@ -58,9 +58,15 @@ mod tests {
         for url in ["redis://127.0.0.1:6379/0", "valkey://h", "unix:///run/valkey.sock"] {
             check_url(url).unwrap();
         }
-        for url in ["", "127.0.0.1", "http://h", "rediss://h", "redis://:secret@h/0",
-            "unix:///s?pass=secret", "redis://u:p@h"]
-        {
+        for url in [
+            "",
+            "127.0.0.1",
+            "http://h",
+            "rediss://h",
+            "redis://:secret@h/0",
+            "unix:///s?pass=secret",
+            "redis://u:p@h",
+        ] {
             let error = check_url(url).unwrap_err().to_string();
             assert!(error.starts_with("auth.share.url: ") && !error.contains("secret"), "{error}");
         }

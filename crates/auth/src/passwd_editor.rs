@@ -20,8 +20,8 @@ use zeroize::Zeroizing;
 use crate::directory::Stamp;
 use crate::passwd_file::{self, Rules};
 use crate::{
-    Account, AccountPolicy, AccountsConfig, AccountsError, Delegation,
-    MaildirTemplate, StoredHash, WeakSchemes,
+    Account, AccountPolicy, AccountsConfig, AccountsError, Delegation, MaildirTemplate, StoredHash,
+    WeakSchemes,
 };
 
 pub use error::EditError;

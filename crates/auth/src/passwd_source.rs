@@ -17,7 +17,8 @@ use crate::directory::{Stamp, Table};
 use crate::passwd_editor::HashChange;
 use crate::passwd_file::{self, Listing, Rules};
 use crate::{
-    Account, AccountSource, AccountsConfig, AccountsError, Answer, MaildirTemplate, PolicySpread, Reload, StoredHash, Unavailable,
+    Account, AccountSource, AccountsConfig, AccountsError, Answer, MaildirTemplate, PolicySpread,
+    Reload, StoredHash, Unavailable,
 };
 use batch::Batch;
 
@@ -112,7 +113,6 @@ impl Shared {
             }
         }
     }
-
 }
 
 impl AccountSource for PasswdSource {

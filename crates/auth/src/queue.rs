@@ -111,9 +111,7 @@ impl<S: Hash + Ord + Copy, T> FairQueue<S, T> {
                 .displace(1)
                 .or_else(|| self.unknown.displace(1))
                 .or_else(|| self.known.displace(self.known.of(source) + 2)),
-            Standing::Unknown => {
-                self.suspect.displace(1).or_else(|| among(&mut self.unknown))
-            }
+            Standing::Unknown => self.suspect.displace(1).or_else(|| among(&mut self.unknown)),
             Standing::Suspect => among(&mut self.suspect),
         }
     }

@@ -49,10 +49,9 @@ fn log(json: bool) -> String {
     let sink = Sink::default();
     let writer = sink.clone();
     // As the programs themselves set it up.
-    let builder =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || {
-            writer.clone()
-        });
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone());
     let subscriber: Box<dyn tracing::Subscriber + Send + Sync> = match json {
         true => Box::new(builder.json().flatten_event(true).finish()),
         false => Box::new(builder.with_ansi(false).finish()),

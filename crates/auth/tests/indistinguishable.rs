@@ -112,8 +112,7 @@ fn critical(one: usize, two: usize) -> f64 {
 fn compare(samples: &mut [Vec<f64>; 3]) -> [f64; 2] {
     let [unknown, disabled, wrong] = samples;
     assert_eq!([unknown.len(), disabled.len(), wrong.len()], [SAMPLES; 3]);
-    let apart =
-        [kolmogorov_smirnov(unknown, wrong), kolmogorov_smirnov(disabled, wrong)];
+    let apart = [kolmogorov_smirnov(unknown, wrong), kolmogorov_smirnov(disabled, wrong)];
     let median = |of: &[f64]| of[of.len() / 2] * 1e6;
     println!(
         "medians: unknown {:.0} µs, disabled {:.0} µs, wrong {:.0} µs; apart {:.3} and {:.3} \

@@ -74,8 +74,7 @@ async fn nonsense_is_counted_and_dropped() {
     }
     eventually("all is counted", || pop3.publisher.statistics().malformed == 6).await;
     // Another key, as of a host that was not given ours.
-    let other =
-        Host::with(Some((directory.path(), SUBMISSION.0, SUBMISSION.1)), None, &key(1));
+    let other = Host::with(Some((directory.path(), SUBMISSION.0, SUBMISSION.1)), None, &key(1));
     other.fail("192.0.2.1", 3).await;
     eventually("counted as well", || pop3.publisher.statistics().malformed >= 9).await;
     assert_eq!(pop3.heard(), 0);

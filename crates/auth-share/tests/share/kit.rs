@@ -165,7 +165,9 @@ impl Server {
     /// Asks it something from outside.
     pub(crate) fn ask(&self, words: &[&[u8]]) -> redis::RedisResult<redis::Value> {
         let mut command = redis::Cmd::new();
-        words.iter().for_each(|word| drop(command.arg(*word)));
+        for word in words {
+            command.arg(*word);
+        }
         let client = redis::Client::open(self.url.as_str()).unwrap();
         command.query(&mut client.get_connection().unwrap())
     }

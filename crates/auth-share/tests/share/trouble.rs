@@ -70,7 +70,8 @@ async fn what_others_write_into_the_streams_does_no_harm() {
 /// Whatever listens there, logins go on.
 #[tokio::test]
 async fn what_is_no_server_is_none() {
-    for nonsense in ["", "HTTP/1.1 400 Bad Request\r\n\r\n", "+OK\r\n+OK\r\n$-5\r\n", "*99999\r\n"] {
+    for nonsense in ["", "HTTP/1.1 400 Bad Request\r\n\r\n", "+OK\r\n+OK\r\n$-5\r\n", "*99999\r\n"]
+    {
         let (listener, url) = listener();
         let answering = std::thread::spawn(move || {
             // The connection of the one that listens, and of the one that tells.

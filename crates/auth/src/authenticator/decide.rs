@@ -184,6 +184,9 @@ impl Shared {
         let entry = remembered.map(|(_, entry)| entry);
         let Some(located) = located else { return Ok(Outcome::failed(otherwise)) };
         let outcome = self.still_valid(&located).await?;
+        if matches!(outcome, Outcome::Failed { .. }) {
+            return self.prove_again(case, &located, secret).await;
+        }
         if let (Outcome::Accepted(_), Some(entry)) = (&outcome, &entry) {
             self.cache.insert(entry, case.now());
         }
@@ -191,6 +194,31 @@ impl Shared {
             upgrader.offer(&located.source, account, secret, case.at);
         }
         Ok(outcome)
+    }
+
+    /// The record changed while its password was verified: perhaps by a new password, perhaps
+    /// only by a better hash of the same one, after another login of this customer. Once more
+    /// with what it says now.
+    async fn prove_again(
+        &self,
+        case: &Case,
+        verified: &Located,
+        secret: &Secret,
+    ) -> Result<Outcome, Unavailable> {
+        let changed = Ok(Outcome::failed(Reason::Changed));
+        let current = verified.source.find(verified.account.key()).await?;
+        let usable = current.filter(|now| !now.is_disabled() && now.hash().is_some());
+        let Some(account) = usable else { return changed };
+        let target = Target::Account(Arc::clone(&account));
+        match self.pool.verify(case.source, case.standing, target, secret).await {
+            Ok(true) => {
+                let source = Arc::clone(&verified.source);
+                self.still_valid(&Located { account, source }).await
+            }
+            Ok(false) => changed,
+            Err(PoolError::Full) => Ok(Outcome::PutOff("queue-full")),
+            Err(PoolError::Failed) => Ok(Outcome::PutOff("hash-failed")),
+        }
     }
 
     /// Whoever it is, one digest is computed and compared, so that neither time nor answer

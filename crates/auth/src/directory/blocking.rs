@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use address::{AccountKey, Mailbox};
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 
 use super::Directory;
 use crate::{Account, Unavailable};
@@ -14,8 +14,9 @@ use crate::{Account, Unavailable};
 /// Asks the sources and waits for the answer. Never to be used on an async worker: it blocks,
 /// and tokio panics there.
 ///
-/// A source that must be waited for needs a runtime: the thread has entered one
-/// ([`tokio::runtime::Handle::enter`]), or is one of its blocking pool.
+/// On a thread that has entered a runtime ([`tokio::runtime::Handle::enter`]), or is one of its
+/// blocking pool, that runtime is used, which sources with connections need; elsewhere one is
+/// made for the question.
 #[derive(Clone, Copy)]
 pub struct Blocking<'a> {
     directory: &'a Directory,
@@ -60,16 +61,16 @@ impl<'a> Blocking<'a> {
 }
 
 fn wait<T>(question: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    let Ok(handle) = Handle::try_current() else {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+            Unavailable { source_name: "accounts".to_owned(), problem: error.to_string() }
+        })?;
+        return runtime.block_on(question);
+    };
     let mut question = pin!(question);
-    // A table in memory answers at once, with or without a runtime.
-    let first = question.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    if let Poll::Ready(answer) = first {
-        return answer;
-    }
-    match Handle::try_current() {
-        Ok(handle) => handle.block_on(question),
-        Err(error) => {
-            Err(Unavailable { source_name: "accounts".to_owned(), problem: error.to_string() })
-        }
+    // A table in memory answers at once, and may be asked anywhere.
+    match question.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => handle.block_on(question),
     }
 }

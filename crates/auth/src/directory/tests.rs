@@ -59,9 +59,9 @@ fn mail_goes_to_whose_primary_address_it_is() {
 fn a_table_that_is_wrong_is_refused_whole_and_the_old_one_stays() {
     let file = TableFile::new(TWO);
     let directory = file.load();
-    file.replace("carl:{PLAIN}x::::/home/carl\nann:{MD5}abc::::/h\n");
+    file.replace("carl:{PLAIN}x::::/home/carl\nann:{NTLM}abc::::/h\n");
     let error = directory.reread().unwrap_err();
-    assert!(error.contains("passwd:2:5: unknown password scheme \"MD5\"; expected"), "{error}");
+    assert!(error.contains("passwd:2:5: unknown password scheme \"NTLM\"; expected"), "{error}");
     assert_eq!(keys(&directory.everybody()), ["ann@example.net", "bob@example.net"]);
     file.replace("carl:{PLAIN}x::::/home/carl\n");
     directory.reread().unwrap();

@@ -118,7 +118,7 @@ fn a_wrong_line_is_named_with_its_column_and_what_was_expected() {
         ("a/b:{PLAIN}x::::/h", 1, "no account name may hold"),
         ("a\0:{PLAIN}x::::/h", 1, "no account name may hold"),
         ("ann::::::/h", 5, "no password scheme"),
-        ("ann:{NTLM}x::::/h", 5, "unknown password scheme \"MD5\""),
+        ("ann:{NTLM}x::::/h", 5, "unknown password scheme \"NTLM\""),
         ("日本:secret::::/h", 4, "no password scheme"),
         ("ann:{PLAIN}x", 13, "no home"),
         ("ann:{PLAIN}x::::home::", 17, "absolute path"),

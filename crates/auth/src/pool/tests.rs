@@ -85,7 +85,6 @@ async fn a_hash_that_needs_more_than_all_is_computed_alone() {
     assert_eq!(pool.hashes(), 30);
 }
 
-
 #[tokio::test]
 async fn suspects_leave_a_thread_to_others() {
     let pool = Arc::new(Pool::new(2, 256, 256).unwrap());

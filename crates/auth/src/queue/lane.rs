@@ -99,10 +99,10 @@ impl<S: Hash + Ord + Copy, T> Lane<S, T> {
 
     /// Changes a line and keeps turns and crowds in step with it.
     fn change<R>(&mut self, source: S, change: impl FnOnce(&mut VecDeque<(u64, T)>) -> R) -> R {
-        let line = self.lines.entry(source).or_insert_with(|| Line {
-            turn: self.next_turn,
-            items: VecDeque::new(),
-        });
+        let line = self
+            .lines
+            .entry(source)
+            .or_insert_with(|| Line { turn: self.next_turn, items: VecDeque::new() });
         let was_empty = line.items.is_empty();
         if !was_empty {
             self.crowds.remove(&(line.items.len(), Reverse(line.first()), source));

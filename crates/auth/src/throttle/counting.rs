@@ -4,8 +4,10 @@ use std::hash::BuildHasher;
 use std::time::Duration;
 
 use super::chronicle::Found;
-use super::network::{Offence, OfNetwork};
-use super::{Counted, Failures, PAIR_FAILURES_MAX, Pair, SUCCESS_LASTS, Source, Subject, Tag, Throttle};
+use super::network::{OfNetwork, Offence};
+use super::{
+    Counted, Failures, PAIR_FAILURES_MAX, Pair, SUCCESS_LASTS, Source, Subject, Tag, Throttle,
+};
 use super::{Standing, WrongTag};
 use crate::attack::{AttackEventKind, BlockReason};
 use crate::{AccountTag, FailureEvent, Happening, Moment, Origin};
@@ -85,8 +87,7 @@ impl Throttle {
     /// A customer makes up for a failure at his network, if failures are counted there.
     pub(super) fn welcome(&self, source: Source, account: Tag, now: Duration) {
         for source in [source, source.wide()] {
-            self.networks
-                .update_known(source, |of| of.note_customer(account.0, now, &self.rules));
+            self.networks.update_known(source, |of| of.note_customer(account.0, now, &self.rules));
         }
         self.pressure.update_known(source.fair(), |of| of.level = 0.0);
     }

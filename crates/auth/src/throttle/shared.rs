@@ -65,8 +65,14 @@ impl Throttle {
                     "network blocked by another daemon"
                 );
                 let (failures, accounts) = (0, 0);
-                let kind =
-                    AttackEventKind::Blocked { network, reason, period, strikes, failures, accounts };
+                let kind = AttackEventKind::Blocked {
+                    network,
+                    reason,
+                    period,
+                    strikes,
+                    failures,
+                    accounts,
+                };
                 self.chronicle.note(at.wall, kind, true);
             }
             Happening::Attacked { account, period } => {

@@ -34,17 +34,17 @@ fn fail_as(
     now: Moment,
 ) -> Duration {
     let standing = throttle.standing(subject, now.mono);
-    let client = subject.source.map_or_else(|| "0.0.0.0".to_owned(), |source| {
-        source.net().addr().to_string()
-    });
+    let client = subject
+        .source
+        .map_or_else(|| "0.0.0.0".to_owned(), |source| source.net().addr().to_string());
     let wrong = attempt.to_be_bytes();
     throttle.failed(subject, standing, Some(&wrong), (&origin(&client), login), now).delay
 }
 
 fn succeed(throttle: &Throttle, subject: &Subject, now: Moment) {
-    let client = subject.source.map_or_else(|| "0.0.0.0".to_owned(), |source| {
-        source.net().addr().to_string()
-    });
+    let client = subject
+        .source
+        .map_or_else(|| "0.0.0.0".to_owned(), |source| source.net().addr().to_string());
     throttle.succeeded(subject, &origin(&client), now);
 }
 
@@ -285,4 +285,16 @@ async fn no_more_than_the_bound_are_held_back_at_once() {
     }
     assert!(throttle.hold_back(SECOND).await, "there is room again");
     assert_eq!(throttle.counts.delayed.get(), SLEEPERS_MAX as u64 + 1);
+}
+
+/// What the guide says of memory follows from these.
+#[test]
+fn an_entry_takes_few_octets() {
+    let sizes = [
+        size_of::<(Source, OfNetwork)>(),
+        size_of::<(Tag, OfAccount)>(),
+        size_of::<((Source, Tag), Pair)>(),
+        size_of::<(Source, Pressure)>(),
+    ];
+    assert!(sizes.iter().zip([144, 200, 80, 48]).all(|(is, most)| *is <= most), "{sizes:?}");
 }

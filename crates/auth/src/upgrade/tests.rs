@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use address::Mailbox;
 
 use super::*;
-use crate::testing::{TableFile, account, key, moment, origin, plain};
+use crate::testing::{TableFile, account, cheap, key, moment, origin, plain};
 use crate::{
     Answer, Argon2Params, AuthConfig, Authenticator, PasswdEditor, PolicySpread, Scheme,
     Unavailable,
@@ -198,6 +198,8 @@ async fn what_a_killed_writer_left_stops_nobody() {
 struct Fake {
     works: AtomicBool,
     asked: AtomicUsize,
+    /// What it finds, one after the other; the last for good. None: `secret`, stored itself.
+    records: Mutex<Vec<StoredHash>>,
 }
 
 impl AccountSource for Fake {
@@ -209,7 +211,13 @@ impl AccountSource for Fake {
         &'a self,
         key: &'a address::AccountKey,
     ) -> Answer<'a, Result<Option<Arc<Account>>, Unavailable>> {
-        let found = Arc::new(account(key.as_str(), plain("secret"), false));
+        let mut records = self.records.lock().unwrap();
+        let record = match &mut records[..] {
+            [] => plain("secret"),
+            [last] => last.clone(),
+            _ => records.remove(0),
+        };
+        let found = Arc::new(account(key.as_str(), record, false));
         Box::pin(std::future::ready(Ok(Some(found))))
     }
 
@@ -248,7 +256,8 @@ impl AccountSource for Fake {
 }
 
 fn fake(works: bool) -> (Arc<Fake>, Arc<dyn AccountSource>) {
-    let fake = Arc::new(Fake { works: works.into(), asked: AtomicUsize::new(0) });
+    let records = Mutex::default();
+    let fake = Arc::new(Fake { works: works.into(), asked: AtomicUsize::new(0), records });
     (Arc::clone(&fake), fake)
 }
 
@@ -364,4 +373,25 @@ async fn a_login_upgrades_and_the_next_one_is_still_right() {
     directory.reload().await.unwrap();
     assert!(login("secret", 2.0).await && !login("wrong", 3.0).await);
     assert_eq!(authenticator.upgrades().unwrap().upgraded, 1);
+}
+
+#[tokio::test]
+async fn a_hash_that_is_upgraded_during_another_login_locks_nobody_out() {
+    let (fake, source) = fake(true);
+    let directory = crate::Directory::chain(vec![source], None).unwrap();
+    let config = AuthConfig { failure_delay: Duration::ZERO, ..AuthConfig::default() };
+    let authenticator = Authenticator::new(&config, directory).unwrap();
+    let origin = origin("192.0.2.1");
+    // At first, when the verified record is looked at once more, and from then on.
+    for (records, right) in [
+        (["secret", "secret", "secret"], true),
+        (["secret", "other", "other"], false),
+        (["secret", "secret", "other"], false),
+    ] {
+        *fake.records.lock().unwrap() = records.map(cheap).to_vec();
+        let secret = Secret::from("secret");
+        let login = authenticator.verify("ann@x.example", &secret, &origin, moment(0.0)).await;
+        assert_eq!(login.is_ok(), right, "{records:?}");
+    }
+    assert_eq!(authenticator.statistics().hashes, 6);
 }

@@ -134,7 +134,11 @@ fn describe_unblocked(unblocked: &Unblocked) -> String {
     if unblocked.networks.is_empty() {
         return "it was not blocked; what was counted for it is forgotten".to_owned();
     }
-    unblocked.networks.iter().map(|network| format!("{network} is not blocked any more\n")).collect()
+    unblocked
+        .networks
+        .iter()
+        .map(|network| format!("{network} is not blocked any more\n"))
+        .collect()
 }
 
 fn describe_account(account: &str, unblocked: &Unblocked) -> String {

@@ -252,17 +252,22 @@ impl From<AttackEvent> for EventShown {
         // What was found elsewhere was counted there.
         let counted = |count: u32| (!event.learned).then_some(count);
         match event.kind {
-            AttackEventKind::Blocked { network, reason, period, strikes: _, failures, accounts } => {
-                Self {
-                    event: "blocked".to_owned(),
-                    network: Some(network),
-                    reason: Some(reason.as_str().to_owned()),
-                    seconds: Some(period.as_secs()),
-                    failures: counted(failures),
-                    accounts: counted(accounts),
-                    ..empty
-                }
-            }
+            AttackEventKind::Blocked {
+                network,
+                reason,
+                period,
+                strikes: _,
+                failures,
+                accounts,
+            } => Self {
+                event: "blocked".to_owned(),
+                network: Some(network),
+                reason: Some(reason.as_str().to_owned()),
+                seconds: Some(period.as_secs()),
+                failures: counted(failures),
+                accounts: counted(accounts),
+                ..empty
+            },
             AttackEventKind::Attacked { name, networks } => Self {
                 event: "attacked".to_owned(),
                 account: name.map(String::from),

@@ -61,7 +61,8 @@ impl Building {
             let clock = Arc::clone(&self.clock);
             let settings = Settings { local, server, key: key.clone(), clock };
             let (opened, courier) = auth_share::open(settings).map_err(CliError::failed)?;
-            let authenticator = self.authenticator.clone().with_share(Arc::clone(&opened) as _, key);
+            let authenticator =
+                self.authenticator.clone().with_share(Arc::clone(&opened) as _, key);
             self.seams.background.push(tokio::spawn(courier.run(authenticator)));
             self.sources.share = Some(Arc::clone(&opened));
             publisher = Some(opened);

@@ -46,10 +46,7 @@ fn the_example_of_the_page_works() {
 
     // The tables are those that the page shows.
     let [tables] = &page("sql")[..] else { panic!("one schema") };
-    let schema = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../crates/accounts/src/sqlite/schema/1.sql"
-    );
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/accounts/src/sqlite/schema/1.sql");
     assert_eq!(std::fs::read_to_string(schema).unwrap().trim_end(), tables.trim_end());
     let source: &SourceConfig = &section.source[0];
     assert_eq!(source.name, "customers");

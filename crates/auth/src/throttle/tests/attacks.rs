@@ -176,10 +176,10 @@ fn at_an_attacked_account_strangers_wait_longer_and_few_at_a_time_while_its_owne
         fail(&throttle, &who, n, at(1.0 + n as f64));
     }
     let now = at(300.0);
-    assert_eq!((standing(&throttle, &home, now), admit(&throttle, &home, now)), (
-        Standing::Known,
-        Ok(Duration::ZERO)
-    ));
+    assert_eq!(
+        (standing(&throttle, &home, now), admit(&throttle, &home, now)),
+        (Standing::Known, Ok(Duration::ZERO))
+    );
     let mut held = Vec::new();
     for n in 0..100 {
         let stranger = subject(&throttle, &format!("203.0.{n}.1"), "ann@x.net");

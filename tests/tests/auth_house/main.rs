@@ -1,0 +1,2 @@
+//! The whole house and its accounts.
+use lastpost_tests as _;
