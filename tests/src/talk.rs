@@ -97,6 +97,28 @@ impl Talk {
         Ok(agreed)
     }
 
+    /// As [`Talk::start_tls`], as a client of this kind; the session's channel binding, which is
+    /// `tls-exporter` (RFC 9266 section 2).
+    ///
+    /// # Errors
+    /// If the daemon refuses the handshake.
+    pub fn start_tls_as(&mut self, config: rustls::ClientConfig) -> io::Result<[u8; 32]> {
+        let mut tcp = self.tcp.try_clone()?;
+        let name = ServerName::try_from("localhost").expect("a name");
+        let mut session =
+            rustls::ClientConnection::new(Arc::new(config), name).expect("a client session");
+        while session.is_handshaking() {
+            session.complete_io(&mut tcp)?;
+        }
+        let label = b"EXPORTER-Channel-Binding";
+        let binding = session.export_keying_material([0; 32], label, Some(b""));
+        let binding = binding.map_err(io::Error::other)?;
+        self.stream = Box::new(rustls::StreamOwned::new(session, tcp));
+        self.input.clear();
+        self.said.push_str("-- TLS --\n");
+        Ok(binding)
+    }
+
     /// Sends bytes as they are.
     pub fn send_raw(&mut self, bytes: &[u8]) {
         self.try_send_raw(bytes).expect("the daemon still reads");

@@ -206,7 +206,7 @@ impl PasswdEditor {
             let _ = std::fs::remove_file(&new);
             return written;
         }
-        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        let directory = directory_of(&self.path);
         let synced = File::open(directory).and_then(|directory| directory.sync_all());
         synced.map_err(io_error("sync the directory", directory))
     }
@@ -343,6 +343,11 @@ fn like(file: &File, old: &std::fs::Metadata) -> io::Result<()> {
         fchown(file, Some(old.uid()), Some(old.gid()))?;
     }
     file.set_permissions(std::fs::Permissions::from_mode(old.mode() & 0o7777))
+}
+
+/// The directory of a file; that of a bare name is the one in which we are.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// `/etc/lastpost/passwd` → `/etc/lastpost/.passwd.new`.

@@ -216,3 +216,20 @@ fn a_customer_feels_little_of_ten_thousand_wrong_logins_a_second() {
         assert!(after.0.saturating_sub(before.0) < 128 * 1024);
     });
 }
+
+#[test]
+#[ignore = "heavy: optimised, a figure"]
+fn a_repeated_login_stays_cheap_where_failures_are_shared() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let each = runtime.block_on(async {
+        let stage = Stage::new();
+        stage.login(&customer(0), "bench-pass", home(0)).await.unwrap();
+        let (begun, rounds) = (Instant::now(), 200_000);
+        for _ in 0..rounds {
+            stage.login(&customer(0), "bench-pass", home(0)).await.unwrap();
+        }
+        begun.elapsed() / rounds
+    });
+    println!("repeated, with names under a shared key: {each:?}");
+    assert!(each < Duration::from_micros(5), "{each:?}");
+}

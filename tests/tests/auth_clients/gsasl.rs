@@ -61,6 +61,7 @@ fn by_hand(house: &House, mechanism: &str, login: &str, password: &str) -> Resul
         "gsasl",
         &[
             "--client",
+            "--no-cb",
             "-m",
             mechanism,
             "-a",

@@ -16,8 +16,10 @@ fn is_there() -> bool {
 fn message(program: &mut Program) -> Option<Vec<u8>> {
     loop {
         let line = program.line()?;
-        if let Some(message) = line.strip_prefix("C: ") {
-            return STANDARD.decode(message).ok();
+        match line.strip_prefix("C: ") {
+            Some(message) => return STANDARD.decode(message).ok(),
+            None if line == "Negotiation complete" => return Some(Vec::new()),
+            None => {}
         }
     }
 }

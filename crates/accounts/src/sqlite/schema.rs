@@ -25,7 +25,7 @@ const CACHE_KIB: i64 = 8 * 1024;
 #[non_exhaustive]
 pub enum SqliteProblem {
     /// It is not there.
-    #[error("{}: there is no such file; expected one that `lastpost account add` has made", file.display())]
+    #[error("{}: there is no such file; `lastpost account add` makes it", file.display())]
     Missing {
         /// The file.
         file: PathBuf,
@@ -39,13 +39,13 @@ pub enum SqliteProblem {
         mode: u32,
     },
     /// It is something else.
-    #[error("{}: it is no database of accounts; expected a file that `lastpost account add` has made", file.display())]
+    #[error("{}: it is no database of accounts of ours", file.display())]
     Foreign {
         /// The file.
         file: PathBuf,
     },
     /// Its tables are from the future.
-    #[error("{}: its tables have version {found}, and this program knows {known}; expected a newer program", file.display())]
+    #[error("{}: its tables have version {found}, and this program knows {known}; a newer one made it", file.display())]
     Newer {
         /// The file.
         file: PathBuf,

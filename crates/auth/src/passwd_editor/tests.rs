@@ -41,6 +41,12 @@ fn after(edit: impl FnOnce(&mut PasswdEditor)) -> String {
 }
 
 #[test]
+fn a_bare_name_lies_where_we_are() {
+    assert_eq!(directory_of(Path::new("passwd")), Path::new("."));
+    assert_eq!(directory_of(Path::new("/etc/lastpost/passwd")), Path::new("/etc/lastpost"));
+}
+
+#[test]
 fn saving_without_an_edit_changes_nothing() {
     assert_eq!(after(|_| {}), TABLE);
 }

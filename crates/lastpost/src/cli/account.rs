@@ -119,6 +119,8 @@ fn add(config: &Config, command: &AccountCommand) -> Result<(), CliError> {
         return Ok(());
     };
     let key = key(config, login)?;
+    // Before the table is locked: somebody types.
+    let hash = new_hash(config, password)?;
     let mut store = Store::open(config, source.as_deref())?;
     // What another source has would hide the new account, or be hidden by it.
     if !config.accounts.source.is_empty() && !store.has(&key)? {
@@ -133,7 +135,7 @@ fn add(config: &Config, command: &AccountCommand) -> Result<(), CliError> {
     }
     let new = NewAccount {
         key,
-        hash: new_hash(config, password)?,
+        hash,
         addresses: addresses.clone(),
         send_as: send_as.clone(),
         home: home.clone(),

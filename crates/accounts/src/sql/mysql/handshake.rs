@@ -1,5 +1,8 @@
 //! How a connection begins: the server introduces itself, TLS, and the password.
 
+#[cfg(test)]
+mod tests;
+
 use netio::{PeerName, TlsClient};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -207,48 +210,5 @@ impl Greeting {
         }
         let plugin = if capabilities & can::PLUGIN_AUTH != 0 { reader.until_nul() } else { b"" };
         Ok(Self { capabilities, nonce, plugin: plugin.to_vec() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn who(private: bool) -> Who<'static> {
-        Who { user: "u", database: "d", password: b"secret", private }
-    }
-
-    #[test]
-    fn proofs_as_the_servers_compute_them() {
-        let nonce = b"01234567890123456789";
-        let hex = |octets: &[u8]| -> String { octets.iter().map(|o| format!("{o:02x}")).collect() };
-        // What the server does: it knows the digest of the digest, takes the mask off the
-        // proof, and the digest of what is left must be what it knows.
-        let proof_of = |plugin| proof(plugin, &who(false), nonce).unwrap();
-        let native = proof_of(NATIVE);
-        let stored = Sha1::digest(Sha1::digest(b"secret"));
-        let mask = Sha1::new().chain_update(nonce).chain_update(stored).finalize();
-        assert_eq!(hex(&Sha1::digest(&*mixed(&native, &mask))), hex(&stored));
-        let caching = proof_of(CACHING);
-        let stored = Sha256::digest(Sha256::digest(b"secret"));
-        let mask = Sha256::new().chain_update(stored).chain_update(nonce).finalize();
-        assert_eq!(hex(&Sha256::digest(&*mixed(&caching, &mask))), hex(&stored));
-    }
-
-    #[test]
-    fn the_password_itself_is_for_private_ways_alone() {
-        assert_eq!(&**proof(CLEAR, &who(true), b"").unwrap(), b"secret\0");
-        let error = proof(CLEAR, &who(false), b"").err().unwrap().to_string();
-        assert!(error.contains("mysql_clear_password") && !error.contains("secret"), "{error}");
-        assert!(proof(b"dialog", &who(true), b"").is_err());
-    }
-
-    #[test]
-    fn greetings_that_make_no_sense_are_refused() {
-        assert!(Greeting::read(b"").is_err());
-        assert!(Greeting::read(b"\x0a5.5\0").is_err());
-        assert!(Greeting::read(b"+OK ready <1@x>\r\n").is_err());
-        let error = Greeting::read(b"\xff\x10\x04Too many connections").err().unwrap();
-        assert!(error.to_string().contains("Too many connections (1040)"), "{error}");
     }
 }

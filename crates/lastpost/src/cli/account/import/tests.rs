@@ -69,11 +69,9 @@ const MD5: &str = "$1$saltstri$osaUc8jmwPHVGeSG8VY2g.";
 #[test]
 fn dovecots_table_becomes_ours() {
     let house = House::with("zoe:{PLAIN}x::::/home/zoe\n");
-    let table = format!(
-        "# customers\n\nann:{{SSHA}}mbPMnA3frGHkE4dpJdKHiG99s+XFJGLt:5000:5000::/srv/ann::\
-         userdb_quota_rule=*:storage=1G:messages=500 allow_nets= userdb_uid=5000\n"
-    );
-    let refused = house.import("--from passwd-file", &table);
+    let table = "# customers\n\nann:{SSHA}mbPMnA3frGHkE4dpJdKHiG99s+XFJGLt:5000:5000::/srv/ann::\
+                 userdb_quota_rule=*:storage=1G:messages=500 allow_nets= userdb_uid=5000\n";
+    let refused = house.import("--from passwd-file", table);
     assert_eq!(problems(&refused), ["3:109: \"allow_nets\" is not obeyed here"]);
     assert!(!refused.written && house.text() == "zoe:{PLAIN}x::::/home/zoe\n");
 
