@@ -57,8 +57,7 @@ impl AccountsSection {
     #[must_use]
     pub fn relative_to(mut self, directory: &Path) -> Self {
         self.passwd_file = self.passwd_file.map(|file| directory.join(file));
-        self.source =
-            self.source.into_iter().map(|source| source.relative_to(directory)).collect();
+        self.source = self.source.into_iter().map(|source| source.relative_to(directory)).collect();
         self
     }
 

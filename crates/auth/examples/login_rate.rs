@@ -33,7 +33,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             (fresh.as_secs_f64() / alone.as_secs_f64() - 1.0) * 100.0
         );
         let each = repeated(&auth).await?;
-        println!("repeated                  {each:>10.1?} each ({:.0}/s)", 1.0 / each.as_secs_f64());
+        println!(
+            "repeated                  {each:>10.1?} each ({:.0}/s)",
+            1.0 / each.as_secs_f64()
+        );
         let statistics = auth.statistics();
         println!("{} logins, {} hashes", statistics.attempts, statistics.hashes);
         Ok::<_, Box<dyn Error>>(())

@@ -16,10 +16,10 @@ use std::time::Duration;
 use sasl::{Offer, Secret};
 
 use crate::cache::VerifiedCache;
+use crate::master::Masters;
 use crate::pool::Pool;
 use crate::seal::Seal;
 use crate::statistics::Counter;
-use crate::master::Masters;
 use crate::throttle::Throttle;
 use crate::{
     AccountsError, AuthConfig, Channel, ConfigError, Directory, HashError, Login, Moment,
@@ -27,8 +27,8 @@ use crate::{
 };
 pub(crate) use case::Case;
 use decide::Proof;
-use helpers::Helpers;
 pub(crate) use decide::{Outcome, Reason};
+use helpers::Helpers;
 
 /// Longest piece of a login name that a log line shows.
 const SHOWN_MAX: usize = 128;
@@ -136,9 +136,13 @@ impl Authenticator {
             "" => None,
             url => Some(url.into()),
         };
+        let masters = Masters::load(&config.master)?;
+        for warning in masters.iter().flat_map(Masters::warnings) {
+            tracing::warn!(target: "lastpost::auth", %warning, "master users loaded with a warning");
+        }
         let shared = Shared {
             directory,
-            masters: Masters::load(&config.master)?,
+            masters,
             must_change_url,
             cache: VerifiedCache::new(seal.clone(), config.cache_entries, config.cache_ttl),
             seal,

@@ -43,9 +43,7 @@ mod upgrade;
 
 pub use account::{Account, Credential, Delegation};
 pub use app_password::{AppPasswordName, AppPasswords};
-pub use attack::{
-    AttackConfig, AttackEvent, AttackEventKind, AttackedAccount, Block, BlockReason,
-};
+pub use attack::{AttackConfig, AttackEvent, AttackEventKind, AttackedAccount, Block, BlockReason};
 pub use authenticator::{AuthError, Authenticator, Denied, Origin};
 pub use authority::{
     Allowance, Attempt, Chain, Permit, Refusal, Ruling, RulingObserver, Settlement, SmtpAuth,
@@ -61,8 +59,8 @@ pub use hash::{
     Argon2Params, CramMd5Secret, HashError, HashRecipe, PASSWORD_MAX, Scheme, ScramHash, ScramKeys,
     StoredHash, WeakSchemes, hash_new, saslprep,
 };
-pub use likeness::address_key;
 pub use last_login::{LastLogin, LastLoginError, LastLogins};
+pub use likeness::address_key;
 pub use login::{Answer, Channel, Login, LoginObserver, Service};
 pub use maildir_template::MaildirTemplate;
 pub use master::MasterConfig;

@@ -8,6 +8,7 @@ use address::AccountKey;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::passwd_file::HOMELESS;
 use crate::{AccountsConfig, AccountsError, ConfigError, Directory};
 
 /// `[auth.master]`: who may open other people's accounts, from where.
@@ -36,6 +37,14 @@ impl MasterConfig {
             self.passwd_file = directory.join(self.passwd_file);
         }
         self
+    }
+
+    /// Reads the file, if there is one, and tells what is noteworthy about it. Blocks.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the file.
+    pub fn warnings(&self) -> Result<Vec<String>, AccountsError> {
+        Ok(Masters::load(self)?.map_or_else(Vec::new, |masters| masters.warnings()))
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -81,6 +90,14 @@ impl Masters {
             separator: config.separator,
             networks: config.networks.clone(),
         }))
+    }
+
+    /// What is noteworthy about the file. They send nothing in their own names, so that addresses
+    /// are not missed.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.directory.warnings();
+        warnings.retain(|warning| !warning.contains(HOMELESS));
+        warnings
     }
 
     /// The customer's login and the master's name, if a master may come from there and the

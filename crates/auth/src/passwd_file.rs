@@ -30,6 +30,9 @@ pub use error::AccountsError;
 pub(crate) use line::{Fields, Found, LineProblem, parse_line};
 pub use line::{parse_cohort, parse_password_field};
 
+/// What is said of accounts without an address, behind the file and the line of the first.
+pub(crate) const HOMELESS: &str = "no address to send as: add addresses=, or set a default domain";
+
 /// Longest line in octets.
 const LINE_MAX: usize = 64 * 1024;
 /// Most accounts of one table.
@@ -129,7 +132,7 @@ pub(crate) fn read(
     }
     let warnings = &mut listing.warnings;
     plain.warn(file, "{PLAIN} shows the password to whoever reads the file", warnings);
-    homeless.warn(file, "no address to send as: add addresses=, or set a default domain", warnings);
+    homeless.warn(file, HOMELESS, warnings);
     passed.warn(file, "userdb_ fields that mean nothing here were passed over", warnings);
     Ok(listing)
 }

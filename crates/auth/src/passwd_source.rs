@@ -102,6 +102,9 @@ impl Shared {
             Ok((table, stamp)) => {
                 *last = stamp;
                 let accounts = table.accounts().len();
+                for warning in table.warnings() {
+                    tracing::warn!(target: "lastpost::auth", %warning, "accounts loaded with a warning");
+                }
                 retire(self.table.swap(Arc::new(table)));
                 Ok(Reload::Loaded { accounts })
             }
@@ -243,9 +246,6 @@ impl Watched {
                 "{}: every user of this machine can read the hashes; chmod o-r",
                 path.display()
             ));
-        }
-        for warning in &listing.warnings {
-            tracing::warn!(target: "lastpost::auth", %warning, "accounts loaded with a warning");
         }
         Ok((Table::new(listing)?, before))
     }

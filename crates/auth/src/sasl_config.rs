@@ -118,7 +118,8 @@ mod tests {
         let config = SaslConfig::default();
         config.check().unwrap();
         assert!(config.offer().iter().eq(BY_DEFAULT));
-        let config: SaslConfig = toml::from_str("mechanisms = ['cram-md5', 'SCRAM-SHA-1']").unwrap();
+        let config: SaslConfig =
+            toml::from_str("mechanisms = ['cram-md5', 'SCRAM-SHA-1']").unwrap();
         config.check().unwrap();
         assert!(config.offer().iter().eq([Mechanism::ScramSha1, Mechanism::CramMd5]));
     }

@@ -9,8 +9,8 @@ use address::{AccountKey, Mailbox};
 use jiff::Timestamp;
 
 use crate::{
-    Account, AccountsConfig, Argon2Params, Channel, Directory, Moment, Origin, PasswdSource, Service, StoredHash,
-    hash_new,
+    Account, AccountsConfig, Argon2Params, Channel, Directory, Moment, Origin, PasswdSource,
+    Service, StoredHash, hash_new,
 };
 
 /// `seconds` after an arbitrary beginning.

@@ -12,6 +12,6 @@ pub mod control;
 pub mod daemon;
 pub mod demo;
 mod logging;
-pub mod service;
 mod secrecy;
+pub mod service;
 mod signals;

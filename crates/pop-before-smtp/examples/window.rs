@@ -132,7 +132,10 @@ fn consults(
         let grants = window.grants_of(key(who), now, config.policy.window);
         let candidates: Vec<_> = grants
             .into_iter()
-            .map(|grant| Candidate { account: directory.blocking().find(&grant.account).unwrap_or(None), grant })
+            .map(|grant| Candidate {
+                account: directory.blocking().find(&grant.account).unwrap_or(None),
+                grant,
+            })
             .collect();
         let verdict = consult(&config.policy, &config.schedule, &candidates, &attempt, 1);
         allowed += u32::from(matches!(verdict, Verdict::Allow(..)));

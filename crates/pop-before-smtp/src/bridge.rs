@@ -173,10 +173,7 @@ impl Bridge {
         self.held_against_accounts(&self.config.load().schedule)
     }
 
-    fn held_against_accounts(
-        &self,
-        schedule: &Schedule,
-    ) -> Result<CheckReport, auth::Unavailable> {
+    fn held_against_accounts(&self, schedule: &Schedule) -> Result<CheckReport, auth::Unavailable> {
         let accounts = self.directory.blocking().all()?;
         Ok(schedule.check(accounts.iter().map(|account| account.key())))
     }

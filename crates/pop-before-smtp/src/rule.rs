@@ -44,22 +44,21 @@ impl Bridge {
     ) -> Result<Ruling, Unavailable> {
         let candidates = self.candidates(config, attempt).await?;
         let helo = self.window.helo_mark(attempt.helo);
-        let stranger =
-            match consult(&config.policy, &config.schedule, &candidates, attempt, helo) {
-                Verdict::Abstain => return Ok(Ruling::Abstain),
-                Verdict::Allow(candidate, decision) => {
-                    match self.allow(config, candidate, &decision, attempt, helo) {
-                        Ok(ruling) => return Ok(ruling),
-                        // It was revoked, evicted or used up since it was looked at.
-                        Err(Gone) => Refused::NoGrant { ends: None },
-                    }
+        let stranger = match consult(&config.policy, &config.schedule, &candidates, attempt, helo) {
+            Verdict::Abstain => return Ok(Ruling::Abstain),
+            Verdict::Allow(candidate, decision) => {
+                match self.allow(config, candidate, &decision, attempt, helo) {
+                    Ok(ruling) => return Ok(ruling),
+                    // It was revoked, evicted or used up since it was looked at.
+                    Err(Gone) => Refused::NoGrant { ends: None },
                 }
-                Verdict::Refuse(refused, None) => refused,
-                Verdict::Refuse(refused, Some((candidate, decision))) => {
-                    self.record_refusal(attempt, &candidate.grant.account, &decision, refused);
-                    return Ok(self.refuse(config, attempt, refused));
-                }
-            };
+            }
+            Verdict::Refuse(refused, None) => refused,
+            Verdict::Refuse(refused, Some((candidate, decision))) => {
+                self.record_refusal(attempt, &candidate.grant.account, &decision, refused);
+                return Ok(self.refuse(config, attempt, refused));
+            }
+        };
         self.refuse_stranger(config, attempt, stranger).await
     }
 

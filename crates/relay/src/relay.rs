@@ -168,7 +168,8 @@ impl Relay {
             let (claimed, mut placed) = (jobs.len(), 0);
             for (job, permit) in jobs.into_iter().zip(permits) {
                 let gauge = Raised::new(&self.stats, |stats| &stats.in_flight);
-                placed += usize::from(self.dispatcher.dispatch(job, Slot::new(permit, gauge)).await);
+                placed +=
+                    usize::from(self.dispatcher.dispatch(job, Slot::new(permit, gauge)).await);
             }
             is_futile = placed == 0;
             batch = BATCH;

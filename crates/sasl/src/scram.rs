@@ -178,8 +178,17 @@ impl core::fmt::Debug for ProofCheck {
     }
 }
 
-/// A name as SASLprep (RFC 4013) has it; none if it cannot be one.
+/// A name as SASLprep (RFC 4013) has it; none if it cannot be one. Characters that are younger than
+/// its tables stay as they are, for a name that is looked up is a query (RFC 3454 section 7).
 fn prepare(name: &str) -> Option<String> {
-    let prepared = stringprep::saslprep(name).ok()?.into_owned();
+    let prepared = match stringprep::saslprep(name) {
+        Ok(prepared) => prepared.into_owned(),
+        Err(_) => {
+            let is_young = stringprep::tables::unassigned_code_point;
+            let old = |character| if is_young(character) { 'x' } else { character };
+            stringprep::saslprep(&name.chars().map(old).collect::<String>()).ok()?;
+            name.into()
+        }
+    };
     (!prepared.is_empty()).then_some(prepared)
 }

@@ -88,7 +88,7 @@ impl Program {
     }
 
     /// Whether it ends content.
-    pub(crate) fn is_content(mut self) -> bool {
+    pub(crate) fn ends_content(mut self) -> bool {
         drop(self.input);
         self.child.wait().unwrap().success()
     }

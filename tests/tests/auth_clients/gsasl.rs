@@ -85,7 +85,7 @@ fn by_hand(house: &House, mechanism: &str, login: &str, password: &str) -> Resul
             Answer::Granted => {
                 // There is no more.
                 program.write("");
-                return Ok(program.is_content());
+                return Ok(program.ends_content());
             }
             Answer::Refused(why) => return Err(why),
         }

@@ -18,16 +18,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The tables of a house whose accounts lie in a database file.
 pub(crate) const SQLITE: &str = "[accounts]\ndefault_domain = \"open.example\"\n\
-    [[accounts.source]]\nname = \"customers\"\nkind = \"sqlite\"\n";
+    [[accounts.source]]\nname = \"customers\"\nkind = \"sqlite\"\n\
+    [accounts.source.sqlite]\n";
 
 /// A house with these tables in the place of `[accounts]`, and these lines in `[auth]`. `prepare`
 /// is called while it is stopped, with everything written.
-pub(crate) fn house(
-    plan: Plan,
-    accounts: &str,
-    auth: &str,
-    prepare: impl FnOnce(&House),
-) -> House {
+pub(crate) fn house(plan: Plan, accounts: &str, auth: &str, prepare: impl FnOnce(&House)) -> House {
     let mut house = House::start(plan);
     house.stop();
     let usual = "[accounts]\npasswd_file = \"users\"\n";

@@ -42,6 +42,7 @@ fn everything() -> Everything {
     let (authority, issuer) = (Authority::new(), Issuer::new());
     let plan = Plan {
         customers: Vec::new(),
+        pop3: "errors_max = 100\n",
         submission: "cleartext_auth_networks = []\n",
         files: vec![("jwks.json", issuer.keys()), ("client-ca.pem", authority.pem())],
         ..Plan::default()
@@ -84,7 +85,7 @@ fn each_listener_offers_what_can_work_there() {
 
 #[test]
 fn from_elsewhere_pop3_offers_the_same_as_submission() {
-    let plan = Plan { proxied: true, ..Plan::default() };
+    let plan = Plan { proxied: true, pop3: "errors_max = 100\n", ..Plan::default() };
     let accounts = "[accounts]\npasswd_file = \"users\"\n";
     let house = house(plan, accounts, "", |house| {
         let sasl = format!("[auth.sasl]\nmechanisms = {EVERY:?}\n");
@@ -141,6 +142,7 @@ fn scram_plus_is_bound_to_the_session() {
         if listener.starts_with("submission") {
             may_send(&mut line.talk);
         }
+        drop(line);
         // What was proved in one session is of no use in another.
         let (mut line, binding) = open(&all.house, listener, anybody());
         let (_held, another) = open(&all.house, listener, anybody());
@@ -150,6 +152,7 @@ fn scram_plus_is_bound_to_the_session() {
             assert!(matches!(said, Said::Refused(_)), "{listener}: {said:?}");
         }
         assert_eq!(log_in_bound(&mut line, &binding, PLAIN, PASSWORD), Said::Granted);
+        drop(line);
         let (mut line, _) = open(&all.house, listener, anybody());
         assert_eq!(log_in(&mut line, PLAIN, PASSWORD), Said::Granted, "not bound, {listener}");
     }
@@ -167,6 +170,7 @@ fn a_certificate_opens_the_account_that_it_names() {
         if listener.starts_with("submission") {
             may_send(&mut line.talk);
         }
+        drop(line);
         // The message may come after a challenge, too.
         let (mut line, _) = open(&all.house, listener, all.authority.client(PLAIN));
         assert_eq!(line.begin("EXTERNAL", None).challenge(), b"");
@@ -191,8 +195,9 @@ fn tokens_open_accounts_at_both_daemons() {
     let google = |login: &str, token: &str| {
         format!("user={login}\u{1}auth=Bearer {token}\u{1}\u{1}").into_bytes()
     };
-    let standard =
-        |login: &str, token: &str| format!("n,a={login},\u{1}auth=Bearer {token}\u{1}\u{1}").into_bytes();
+    let standard = |login: &str, token: &str| {
+        format!("n,a={login},\u{1}auth=Bearer {token}\u{1}\u{1}").into_bytes()
+    };
     type Message<'a> = &'a dyn Fn(&str, &str) -> Vec<u8>;
     let mechanisms: [(&str, Message<'_>); 2] = [("XOAUTH2", &google), ("OAUTHBEARER", &standard)];
     for listener in TLS {

@@ -22,7 +22,8 @@ fn xor(mut one: Key, other: &Key) -> Key {
 /// RFC 5802 section 2.2: `Hi`.
 fn salted(password: &[u8], salt: &[u8], rounds: u32) -> Key {
     let keyed = Hmac::<Sha256>::new_from_slice(password).unwrap();
-    let round = |text: &[u8]| -> Key { keyed.clone().chain_update(text).finalize().into_bytes().into() };
+    let round =
+        |text: &[u8]| -> Key { keyed.clone().chain_update(text).finalize().into_bytes().into() };
     let mut last = round(&[salt, &1_u32.to_be_bytes()].concat());
     let mut salted = last;
     for _ in 1..rounds {

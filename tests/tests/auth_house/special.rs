@@ -50,9 +50,8 @@ fn a_password_that_must_be_changed_opens_nothing_and_says_where_to_change_it() {
 pub(crate) fn with_masters(plan: Plan, more: &str) -> House {
     let accounts = "[accounts]\npasswd_file = \"users\"\n";
     house(plan, accounts, "", |house| {
-        let tables = format!(
-            "[auth.master]\npasswd_file = \"masters\"\nnetworks = [\"{HOME}/32\"]\n{more}"
-        );
+        let tables =
+            format!("[auth.master]\npasswd_file = \"masters\"\nnetworks = [\"{HOME}/32\"]\n{more}");
         edit(house, |text| text + &tables);
         write_users(house, "masters", &[("help", hash("help's password"))]);
     })
@@ -128,7 +127,8 @@ fn a_master_user_sends_where_the_listener_says_so() {
 fn a_revoked_app_password_ends_no_session_and_begins_none() {
     let plan = Plan { customers: Vec::new(), ..Plan::default() };
     let house = house(plan, SQLITE, "", |house| add(house, ANN, "ann's password", &[]));
-    let app = |words: &[&str]| lastpost(&house, &[&["account", "app-password"], words].concat(), "");
+    let app =
+        |words: &[&str]| lastpost(&house, &[&["account", "app-password"], words].concat(), "");
     let phone = app(&["add", ANN, "--name", "phone"]).unwrap();
     let scanner = app(&["add", ANN, "--name", "scanner", "--only", "submission"]).unwrap();
     let reader = app(&["add", ANN, "--name", "reader", "--only", "pop3"]).unwrap();

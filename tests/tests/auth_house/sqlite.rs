@@ -102,9 +102,8 @@ fn no_login_after_a_change_gets_the_answer_of_before() {
     for round in 0..8 {
         let next = format!("password {round}");
         std::thread::scope(|scope| {
-            let busy = scope.spawn(|| {
-                (0..6).map(|_| smtp(&house, ANN, &current)).collect::<Vec<_>>()
-            });
+            let busy =
+                scope.spawn(|| (0..6).map(|_| smtp(&house, ANN, &current)).collect::<Vec<_>>());
             set_password(&house, ANN, &next);
             let (old, new) = (smtp(&house, ANN, &current), smtp(&house, ANN, &next));
             assert!(old.starts_with("535") && new.starts_with("235"), "{round}: {old} / {new}");

@@ -7,8 +7,8 @@ use auth::{Argon2Params, HashRecipe, Scheme};
 use lastpost_tests::{House, Plan, eventually};
 
 use crate::kit::{
-    Line, PATIENCE, SQLITE, Said, edit, home, house, lastpost, pop3, set_password, smtp,
-    unwelcome, welcome, write_users,
+    Line, PATIENCE, SQLITE, Said, edit, home, house, lastpost, pop3, set_password, smtp, unwelcome,
+    welcome, write_users,
 };
 use crate::scram;
 

@@ -30,10 +30,10 @@ mod state_files;
 mod stls;
 mod stopped_clock;
 mod takeover;
-mod throttle;
-mod tls_alpn;
 #[path = "../../../crates/pop3-proto/tests/protocol/talk.rs"]
 mod talk;
+mod throttle;
+mod tls_alpn;
 #[allow(dead_code, reason = "more can be given than a daemon over TCP can be made to do")]
 #[path = "../../../crates/pop3-proto/tests/protocol/transcript.rs"]
 mod transcript;

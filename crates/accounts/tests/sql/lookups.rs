@@ -6,6 +6,7 @@ use auth::address_key;
 use super::*;
 
 on_both! {
+    new:
     accounts_are_found_by_login_and_by_address
     everything_a_row_can_say
     hostile_names_find_nobody_and_break_nothing

@@ -4,9 +4,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod database;
 #[path = "../kit/fences.rs"]
 mod fences;
 mod lookups;
+mod outages;
 mod pages;
 mod server;
 mod speed;
@@ -18,15 +20,16 @@ use std::sync::Arc;
 use accounts::{Common, SourceConfig};
 use address::{AccountKey, Domain, Mailbox};
 use auth::{AccountSource, Clock, MaildirTemplate, StoredHash, SystemClock, WeakSchemes};
-use server::{Database, Kind};
+use database::Database;
+use server::Kind;
 
-/// Runs each scenario against both servers.
+/// Runs each scenario against both servers: on a `new` database, or `alone` on the server.
 macro_rules! on_both {
-    ($($scenario:ident)*) => {
+    ($how:ident: $($scenario:ident)*) => {
         mod on_postgresql {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                if let Some(database) = crate::server::Database::new(crate::Kind::Postgresql) {
+                if let Some(database) = crate::Database::$how(crate::Kind::Postgresql).await {
                     super::$scenario(&database).await;
                 }
             })*
@@ -34,7 +37,7 @@ macro_rules! on_both {
         mod on_mariadb {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $scenario() {
-                if let Some(database) = crate::server::Database::new(crate::Kind::Mariadb) {
+                if let Some(database) = crate::Database::$how(crate::Kind::Mariadb).await {
                     super::$scenario(&database).await;
                 }
             })*

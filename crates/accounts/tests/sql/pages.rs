@@ -44,7 +44,7 @@ fn settings(source: &mut SourceConfig, kind: Kind) -> &mut SqlConfig {
 }
 
 async fn example(kind: Kind, tables: &str, configuration: &str, maildir: &str) {
-    let Some(database) = Database::bare(kind) else { return };
+    let Some(database) = Database::bare(kind).await else { return };
     let mut sql = fenced(kind.page(), tables);
     let is_remote = configuration.ends_with("remote");
     if is_remote {

@@ -7,14 +7,11 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, Mutex, RwLock, RwLockReadGuard};
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use accounts::sql::{SqlConfig, SqlTls};
-use accounts::{SourceConfig, SourceKind};
 use tempfile::TempDir;
-
-use crate::fences::fenced;
+use tokio::sync::RwLock;
 
 /// Longest wait for a server, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +37,13 @@ static POSTGRESQL: LazyLock<Option<RwLock<Server>>> =
     LazyLock::new(|| start(Kind::Postgresql).map(RwLock::new));
 static MARIADB: LazyLock<Option<RwLock<Server>>> =
     LazyLock::new(|| start(Kind::Mariadb).map(RwLock::new));
+
+pub(crate) fn server(kind: Kind) -> Option<&'static RwLock<Server>> {
+    match kind {
+        Kind::Postgresql => POSTGRESQL.as_ref(),
+        Kind::Mariadb => MARIADB.as_ref(),
+    }
+}
 
 /// Starts the server on a thread that stays: the kernel ends the server with that thread.
 fn start(kind: Kind) -> Option<Server> {
@@ -160,27 +164,40 @@ impl Server {
         })
     }
 
-    pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.lock().unwrap().id();
-        // PostgreSQL serves each connection by a process of its own.
-        let children = Command::new("pgrep").args(["-P", &id.to_string()]).output().unwrap();
+    /// Its process, and those that it has made: PostgreSQL serves each connection by one.
+    fn family(&self) -> Vec<String> {
+        let id = self.child.lock().unwrap().id().to_string();
+        let children = Command::new("pgrep").args(["-P", &id]).output().unwrap();
         let children = String::from_utf8_lossy(&children.stdout).into_owned();
-        for id in std::iter::once(id.to_string()).chain(children.lines().map(str::to_owned)) {
-            let _ = Command::new("kill").args([name, &id]).status().unwrap();
+        std::iter::once(id).chain(children.lines().map(str::to_owned)).collect()
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        for id in self.family() {
+            // One of them may be gone already.
+            let _ = Command::new("kill").args([name, &id]).stderr(Stdio::null()).status();
         }
     }
 
-    /// Stops it as an administrator does, or as a power cut does.
+    /// Stops it as an administrator does, without waiting for clients, or as a power cut does.
     pub(crate) fn stop(&self, kill: bool) {
-        let id = self.child.lock().unwrap().id().to_string();
-        // Without waiting for the clients.
-        let signal = match (kill, self.kind) {
-            (true, _) => "-KILL",
-            (false, Kind::Postgresql) => "-INT",
-            (false, Kind::Mariadb) => "-TERM",
-        };
-        done(Command::new("kill").args([signal, &id]));
+        let family = self.family();
+        match (kill, self.kind) {
+            (true, _) => self.signal("-KILL"),
+            (false, Kind::Postgresql) => {
+                drop(done(Command::new("kill").args(["-INT", &family[0]])))
+            }
+            (false, Kind::Mariadb) => drop(done(Command::new("kill").args(["-TERM", &family[0]]))),
+        }
         self.child.lock().unwrap().wait().unwrap();
+        let runs = |id: &String| {
+            let state = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            state.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+        };
+        let begun = Instant::now();
+        while family.iter().any(runs) && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Starts it again where it was, on a thread that stays.
@@ -255,129 +272,9 @@ impl Kind {
     }
 }
 
-fn next() -> usize {
+pub(crate) fn next() -> usize {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     NUMBER.fetch_add(1, Ordering::Relaxed)
-}
-
-/// A database of one test.
-pub(crate) struct Database {
-    pub(crate) server: &'static RwLock<Server>,
-    pub(crate) kind: Kind,
-    pub(crate) name: String,
-    folder: TempDir,
-}
-
-impl Database {
-    /// With the tables of the admin's guide, and nobody in them. None: the server is not
-    /// installed.
-    pub(crate) fn new(kind: Kind) -> Option<Self> {
-        let database = Self::bare(kind)?;
-        // Without the example's customer.
-        let page = fenced(kind.page(), "sql");
-        let tables: Vec<&str> =
-            page.split_inclusive(";\n").filter(|part| !part.contains("INSERT INTO")).collect();
-        let tables = tables.concat();
-        database.sql(&tables);
-        // In MariaDB who comes over TCP is somebody else.
-        let grants = tables.split_inclusive(";\n").filter(|part| part.contains("@localhost"));
-        let grants: String = grants.collect();
-        database.sql(&grants.replace("@localhost", "@'127.0.0.1'"));
-        Some(database)
-    }
-
-    /// Without tables.
-    pub(crate) fn bare(kind: Kind) -> Option<Self> {
-        let server = match kind {
-            Kind::Postgresql => &*POSTGRESQL,
-            Kind::Mariadb => &*MARIADB,
-        };
-        let server = server.as_ref()?;
-        let name = format!("test{}", next());
-        read(server).sql("", &format!("CREATE DATABASE {name};"));
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("password"), format!("{PASSWORD}\n")).unwrap();
-        Some(Self { server, kind, name, folder })
-    }
-
-    pub(crate) fn sql(&self, sql: &str) -> String {
-        read(self.server).sql(&self.name, sql)
-    }
-
-    /// Puts an account into the recommended tables, with addresses.
-    pub(crate) fn insert(&self, login: &str, password: &str, addresses: &[&str]) {
-        let quoted = |text: &str| match self.kind {
-            Kind::Postgresql => format!("'{}'", text.replace('\'', "''")),
-            Kind::Mariadb => {
-                format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
-            }
-        };
-        let (login, password) = (quoted(login), quoted(password));
-        let mut sql = format!(
-            "INSERT INTO accounts (login, password, home) VALUES ({login}, {password}, '/h');"
-        );
-        for (position, address) in addresses.iter().enumerate() {
-            let address = quoted(address);
-            sql += &format!(
-                "INSERT INTO addresses (login, position, address)
-                     VALUES ({login}, {position}, {address});"
-            );
-        }
-        self.sql(&sql);
-    }
-
-    /// Puts so many accounts there, `u0@example.net` and on.
-    pub(crate) fn insert_many(&self, range: std::ops::Range<usize>) {
-        let row = |n: usize| format!("('u{n}@example.net', '{{PLAIN}}x', '/h')");
-        let rows: Vec<String> = range.map(row).collect();
-        let rows = rows.join(",");
-        self.sql(&format!("INSERT INTO accounts (login, password, home) VALUES {rows};"));
-    }
-
-    pub(crate) fn password_file(&self) -> PathBuf {
-        self.folder.path().join("password")
-    }
-
-    /// The settings that lead here, by the server's socket.
-    pub(crate) fn settings(&self) -> SqlConfig {
-        SqlConfig {
-            server: read(self.server).socket().display().to_string(),
-            database: self.name.clone(),
-            password_file: Some(self.password_file()),
-            // Only servers that are meant to be slow may fail by it.
-            connect_timeout: Duration::from_secs(30),
-            query_timeout: Duration::from_secs(30),
-            ..SqlConfig::default()
-        }
-    }
-
-    /// The same over TCP and TLS.
-    pub(crate) fn settings_tls(&self) -> SqlConfig {
-        let server = read(self.server);
-        SqlConfig {
-            server: format!("127.0.0.1:{}", server.port),
-            tls: SqlTls::Verify,
-            ca_file: server.authority.clone(),
-            ..self.settings()
-        }
-    }
-
-    pub(crate) fn config(&self, settings: SqlConfig) -> SourceConfig {
-        match self.kind {
-            Kind::Postgresql => SourceConfig {
-                postgresql: Some(settings),
-                ..SourceConfig::new("main", SourceKind::Postgresql)
-            },
-            Kind::Mariadb => SourceConfig {
-                mysql: Some(settings),
-                ..SourceConfig::new("main", SourceKind::Mysql)
-            },
-        }
-    }
-}
-
-pub(crate) fn read(server: &RwLock<Server>) -> RwLockReadGuard<'_, Server> {
-    server.read().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// A certificate for 127.0.0.1: the authority that signed it, itself, and its key, all PEM.

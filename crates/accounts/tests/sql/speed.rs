@@ -49,7 +49,7 @@ async fn speed(database: &Database) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "heavy: figures for look-ups in PostgreSQL"]
 async fn postgresql() {
-    if let Some(database) = Database::new(Kind::Postgresql) {
+    if let Some(database) = Database::new(Kind::Postgresql).await {
         speed(&database).await;
     }
 }
@@ -57,7 +57,7 @@ async fn postgresql() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "heavy: figures for look-ups in MariaDB"]
 async fn mariadb() {
-    if let Some(database) = Database::new(Kind::Mariadb) {
+    if let Some(database) = Database::new(Kind::Mariadb).await {
         speed(&database).await;
     }
 }

@@ -5,6 +5,7 @@ use accounts::sql::SqlQueries;
 use super::*;
 
 on_both! {
+    new:
     one_of_two_services_wins
     what_is_compared_is_what_the_table_says
     more_than_one_row_is_never_changed

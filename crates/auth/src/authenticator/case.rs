@@ -28,7 +28,7 @@ pub(crate) struct Case {
     pub(crate) standing: Standing,
     /// From here the answer to a failure is held back, so that it comes at the same time
     /// whatever was computed, asked or not found before.
-    begun: Instant,
+    pub(crate) begun: Instant,
 }
 
 impl Shared {

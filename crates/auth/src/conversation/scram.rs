@@ -1,5 +1,7 @@
 //! SCRAM: the salt of whoever is named, and the proof that he knows the password.
 
+use std::time::Duration;
+
 use sasl::{Mechanism, ProofCheck, SaltRequest, Step};
 use zeroize::Zeroizing;
 
@@ -9,6 +11,8 @@ use crate::directory::Located;
 use crate::pool::PoolError;
 use crate::{Moment, ScramHash, ScramKeys, saslprep};
 
+/// Answers come at multiples of this after an attempt was let in, where there are several sources.
+const BEAT: Duration = Duration::from_millis(20);
 /// As long as the salts of the records that this house makes.
 const SALT_LEN: usize = 16;
 /// A password that nobody can have.
@@ -51,6 +55,7 @@ impl Conversation {
             Ok(prover) => prover,
             Err(unavailable) => return self.close(&case, Err(unavailable)).await,
         };
+        shared.even_out(&case).await;
         let hash = hash_of(self.mechanism);
         let salt = shared.made_up_salt(&case, hash);
         let keys = shared.keys(&case, prover.as_ref(), hash, salt);
@@ -125,6 +130,18 @@ impl Conversation {
 }
 
 impl Shared {
+    /// Waits for the next beat: an account of the first source is found sooner than one of the
+    /// last, and than nobody's. With one source the question is the same for everybody.
+    async fn even_out(&self, case: &Case) {
+        if self.directory.sources().nth(1).is_none() {
+            return;
+        }
+        let passed = case.begun.elapsed();
+        let beats = passed.as_nanos().div_ceil(BEAT.as_nanos()).max(1);
+        let until = BEAT.saturating_mul(u32::try_from(beats).unwrap_or(u32::MAX));
+        tokio::time::sleep(until.saturating_sub(passed)).await;
+    }
+
     /// What the proofs of whoever was, or was not, found are checked with. A name that nobody
     /// has costs what one of the accounts does: which, depends on the name alone.
     fn keys(

@@ -127,10 +127,7 @@ pub(crate) fn parse_line(line: &[u8], rules: &Rules<'_>) -> Result<Option<Found>
 }
 
 /// The hash, and whether it is locked.
-fn parse_hash(
-    fields: &Fields<'_>,
-    rules: &Rules<'_>,
-) -> Result<(StoredHash, bool), LineProblem> {
+fn parse_hash(fields: &Fields<'_>, rules: &Rules<'_>) -> Result<(StoredHash, bool), LineProblem> {
     let at = fields.range(Fields::HASH).start;
     parse_password_field(fields.get(Fields::HASH))
         .and_then(|(hash, locked)| hash.permitted(&rules.weak_schemes).map(|()| (hash, locked)))

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use address::Mailbox;
 use serde::Serialize;
 
 use super::{CliError, CommonArgs};
@@ -27,8 +28,11 @@ pub(crate) fn run(common: &CommonArgs) -> Result<(), CliError> {
     #[cfg(feature = "pop-before-smtp")] // retire
     crate::bridge::check(&config, &accounts, &mut authorities, &mut warnings)?; // retire
     check_authorities(&config, &authorities)?;
-    let checked =
-        Checked { file: config.file.display().to_string(), accounts: accounts.directory().count(), warnings };
+    let checked = Checked {
+        file: config.file.display().to_string(),
+        accounts: accounts.directory().count(),
+        warnings,
+    };
     common.output().show(&checked, |checked| {
         let mut text: String =
             checked.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
@@ -50,7 +54,10 @@ fn warnings(config: &Config, accounts: &Accounts) -> Result<Vec<String>, CliErro
     config.header_options()?;
     let clock: Arc<dyn auth::Clock> = Arc::new(auth::SystemClock::new());
     crate::service::token_verifier(config, &clock)?;
-    warnings.extend(crate::service::limits_warnings(config, &accounts.all()?));
+    warnings.extend(unavailable(accounts));
+    // Those of a source that is away, of which the warnings speak already, are looked at next time.
+    let listed = accounts.all().unwrap_or_default();
+    warnings.extend(crate::service::limits_warnings(config, &listed));
     warnings.extend(warn_of_retired_files(&config.file));
     warnings.extend(config.relay_settings()?.warnings());
     if let Some(limits) = &config.limits {
@@ -58,9 +65,35 @@ fn warnings(config: &Config, accounts: &Accounts) -> Result<Vec<String>, CliErro
         limits.shared_password().map_err(|error| config.mistake(key, error.to_string()))?;
     }
     crate::service::share_password(config)?;
+    crate::service::check_share_key(config)?;
+    let masters = config.auth.master.warnings();
+    let key = "auth.master.passwd_file";
+    warnings.extend(masters.map_err(|error| config.mistake(key, error.to_string()))?);
     crate::logging::filter(&config.log).map_err(|message| config.mistake("log.filter", message))?;
     check_addresses(config)?;
     Ok(warnings)
+}
+
+/// What each source that is away, or that refuses its queries, says to a login and to mail. Mail
+/// starts without it, and this command stands before each start: so none of it is a mistake.
+fn unavailable(accounts: &Accounts) -> Vec<String> {
+    const NOBODY: &str = "lastpost-check@check.invalid";
+    let (Ok(login), Ok(address)) = (accounts.directory().key(NOBODY), Mailbox::parse(NOBODY))
+    else {
+        return Vec::new();
+    };
+    let mut warnings = Vec::new();
+    for source in accounts.directory().sources() {
+        let answer = accounts.wait(async {
+            source.find(&login).await?;
+            source.owners(&address).await?;
+            source.page(None, 1).await
+        });
+        if let Err(away) = answer {
+            warnings.push(format!("{away}; until it can say, logins and mail are put off"));
+        }
+    }
+    warnings
 }
 
 /// Whether two listeners of different sections want the same address.

@@ -65,7 +65,8 @@ pub(crate) fn run(args: &RouteArgs, common: &CommonArgs) -> Result<(), CliError>
     let sender = sender(args.sender.as_deref())?;
     let account = args.account.as_deref().map(|name| account(&accounts, name)).transpose()?;
     let local = LocalAccounts::new(accounts.directory().clone(), &settings.local_domains);
-    let map = Map { settings: &settings, local: &local, accounts: &accounts, known: known(&config) };
+    let map =
+        Map { settings: &settings, local: &local, accounts: &accounts, known: known(&config) };
     let mut shown = args
         .addresses
         .iter()
@@ -98,7 +99,10 @@ fn sender(text: Option<&str>) -> Result<ReversePath, CliError> {
 }
 
 fn account(accounts: &Accounts, name: &str) -> Result<AccountKey, CliError> {
-    accounts.directory().key(name).map_err(|error| CliError::Usage(format!("--account {name}: {error}")))
+    accounts
+        .directory()
+        .key(name)
+        .map_err(|error| CliError::Usage(format!("--account {name}: {error}")))
 }
 
 /// What the running daemon says of its destinations; without one, nothing.

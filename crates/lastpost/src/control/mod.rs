@@ -24,9 +24,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 
 pub(crate) use self::auth::routes as auth_routes;
-pub use self::auth::{
-    AttackedShown, AuthReport, BlockShown, EventShown, UnblockOrder, Unblocked,
-};
+pub use self::auth::{AttackedShown, AuthReport, BlockShown, EventShown, UnblockOrder, Unblocked};
 pub(crate) use self::limits::routes as limits_routes;
 pub use self::limits::{LimitsOrder, LimitsQuery};
 pub(crate) use self::relay::routes as relay_routes;

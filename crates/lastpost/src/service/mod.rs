@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use self::helpers::token_verifier;
 pub(crate) use self::limits::warnings as limits_warnings;
+pub(crate) use self::share::check_share_key;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::control::{self, Controls, Token};

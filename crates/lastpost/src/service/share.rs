@@ -37,6 +37,19 @@ pub(crate) fn share_password(config: &Config) -> Result<Option<String>, ConfigEr
     }
 }
 
+/// Whether the key can be used, if it has been made yet.
+///
+/// # Errors
+/// If it cannot be read, is readable to others or is no key.
+pub(crate) fn check_share_key(config: &Config) -> Result<(), ConfigError> {
+    let file = key_file(config);
+    if !file.exists() {
+        return Ok(());
+    }
+    let loaded = auth_share::load_or_create_key(&file);
+    loaded.map(drop).map_err(|error| config.mistake("auth.share.key_file", error.to_string()))
+}
+
 impl Building {
     /// Before the first login: names, and whom to tell.
     pub(super) async fn share_failures(&mut self, role: Role) -> Result<(), CliError> {

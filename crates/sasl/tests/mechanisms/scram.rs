@@ -188,12 +188,14 @@ fn names_are_unescaped_prepared_and_given() {
         ("USER", "USER"),
         ("\u{aa}", "a"),
         ("\u{2168}", "IX"),
+        // Younger than the tables of RFC 3454.
+        ("\u{1f980}@example.jp", "\u{1f980}@example.jp"),
     ] {
         let step = say(exchange(Mechanism::ScramSha256), format!("n,a=x=2Cy,n={written},r=abc"));
         let Step::Salt(request) = step else { panic!("{written}: {step:?}") };
         assert_eq!((request.login(), request.authzid()), (login, Some("x,y")));
     }
-    for written in ["\u{7}", "\u{627}1", "\u{ad}", "a\u{200e}"] {
+    for written in ["\u{7}", "\u{627}1", "\u{ad}", "a\u{200e}", "\u{1f980}\u{7}"] {
         let step = say(exchange(Mechanism::ScramSha256), format!("n,,n={written},r=abc"));
         assert_eq!(failure(step), failed(SaslError::Malformed, written), "RFC 4013 section 3");
     }

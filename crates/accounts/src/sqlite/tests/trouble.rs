@@ -10,7 +10,11 @@ use super::{bench, key, row};
 #[test]
 fn files_that_are_no_database_of_accounts_are_refused_with_what_to_do() {
     let bench = bench();
-    assert!(bench.wrong().contains("no such file; `lastpost account add` makes it; expected a database"));
+    assert!(
+        bench
+            .wrong()
+            .contains("no such file; `lastpost account add` makes it; expected a database")
+    );
     std::fs::write(bench.file(), "ann:{PLAIN}x::::/home/ann\n".repeat(200)).unwrap();
     std::fs::set_permissions(bench.file(), PermissionsExt::from_mode(0o600)).unwrap();
     let error = bench.wrong();

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task::JoinSet;
 
-use crate::testing::AtOnce;
 use super::*;
+use crate::testing::AtOnce;
 use crate::testing::TableFile;
 use crate::{Argon2Params, StoredHash, hash_new};
 

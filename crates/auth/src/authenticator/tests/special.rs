@@ -70,10 +70,7 @@ fn masters_without_networks_or_with_a_letter_between_the_names_are_a_mistake() {
     let error = AuthConfig { master, ..config() }.check().unwrap_err();
     assert_eq!(error.key, "auth.master.networks");
     let master = MasterConfig { separator: 'x', ..MasterConfig::default() };
-    assert_eq!(
-        AuthConfig { master, ..config() }.check().unwrap_err().key,
-        "auth.master.separator"
-    );
+    assert_eq!(AuthConfig { master, ..config() }.check().unwrap_err().key, "auth.master.separator");
 }
 
 #[tokio::test]

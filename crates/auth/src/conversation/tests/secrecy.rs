@@ -4,7 +4,7 @@ use sasl::Mechanism;
 
 use super::client::Client;
 use super::*;
-use crate::ShareKey;
+use crate::{AccountSource, Directory, PasswdSource, ShareKey};
 
 const TWO: Mechanism = Mechanism::ScramSha256;
 
@@ -58,6 +58,27 @@ async fn a_salt_outlives_the_process_if_the_key_does() {
     let (one, other) = (everybody(), everybody());
     let name = "nobody@example.net";
     assert_ne!(salted(&one, TWO, name).await, salted(&other, TWO, name).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn which_of_several_sources_knows_a_name_takes_no_other_time_than_that_none_does() {
+    let source = |login: &str| {
+        let accounts = vec![account(login, keys(Scheme::ScramSha256), false)];
+        Arc::new(PasswdSource::of(accounts).unwrap()) as Arc<dyn AccountSource>
+    };
+    for (sources, beat) in [(1, 0), (2, 20)] {
+        let chain = ["ann@example.net", "bob@example.net"].into_iter().take(sources);
+        let directory = Directory::chain(chain.map(source).collect(), None).unwrap();
+        let auth = Authenticator::new(&config(), directory).unwrap();
+        for name in ["ann@example.net", "bob@example.net", "nobody@example.net"] {
+            let begun = tokio::time::Instant::now();
+            let mut talk = auth.converse(TWO, origin("192.0.2.1"), TlsFacts::default());
+            let first = Secret::from(&*format!("n,,n={name},r=abc"));
+            let turn = talk.take(Some(first), moment(0.0)).await;
+            assert!(matches!(turn, Turn::Challenge(_)));
+            assert_eq!(begun.elapsed(), Duration::from_millis(beat), "{sources} {name}");
+        }
+    }
 }
 
 /// Hashes that a wrong proof costs.

@@ -6,7 +6,6 @@ use clap::Args;
 use maildrop::SummaryMessage;
 use serde::Serialize;
 
-
 use crate::cli::accounts::Accounts;
 use crate::cli::output::table;
 use crate::cli::{CliError, CommonArgs};
