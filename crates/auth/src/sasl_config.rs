@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use sasl::{Mechanism, Offer};
 use serde::{Deserialize, Serialize};
 
-use crate::ConfigError;
+use crate::{Account, ConfigError, Scheme, ScramHash};
 
 /// RFC 7677 section 4 wants 4096 at least; above the other a client in a telephone takes longer
 /// than people wait.
@@ -17,6 +17,13 @@ const BY_DEFAULT: [Mechanism; 5] = [
     Mechanism::External,
     Mechanism::Plain,
     Mechanism::Login,
+];
+/// Those that clients choose by themselves and that do not work for every account, with the hash
+/// whose keys they need.
+const CHOSEN: [(Mechanism, Option<ScramHash>); 3] = [
+    (Mechanism::ScramSha256, Some(ScramHash::Sha256)),
+    (Mechanism::ScramSha1, Some(ScramHash::Sha1)),
+    (Mechanism::CramMd5, None),
 ];
 /// Longest text that an error of OAUTHBEARER carries.
 const TEXT_MAX: usize = 512;
@@ -58,6 +65,38 @@ impl SaslConfig {
     #[must_use]
     pub fn offer(&self) -> Offer {
         self.mechanisms.iter().filter_map(|name| Mechanism::parse(name.as_bytes())).collect()
+    }
+
+    /// What the operator should know of these settings and his accounts, which are looked at one
+    /// by one.
+    #[must_use]
+    pub fn warnings<'a>(&self, accounts: impl IntoIterator<Item = &'a Account>) -> Vec<String> {
+        let offer = self.offer();
+        if !CHOSEN.iter().any(|(mechanism, _)| offer.contains(*mechanism)) {
+            return Vec::new();
+        }
+        let mut tally = Tally::default();
+        for account in accounts {
+            tally.count(account, self.scram_iterations);
+        }
+        let mut warnings = Vec::new();
+        let Tally { all, unable, other_rounds } = tally;
+        for ((mechanism, _), unable) in CHOSEN.into_iter().zip(unable) {
+            if offer.contains(mechanism) && unable > 0 {
+                warnings.push(format!(
+                    "auth.sasl.mechanisms: {unable} of {all} accounts cannot log in by \
+                     {mechanism}, which clients choose by themselves; see `lastpost account schemes`"
+                ));
+            }
+        }
+        if other_rounds > 0 {
+            warnings.push(format!(
+                "auth.sasl.scram_iterations: {other_rounds} accounts have keys with another \
+                 number than {}, by which a stranger sees that there is such an account",
+                self.scram_iterations
+            ));
+        }
+        warnings
     }
 
     /// Checks every value.
@@ -105,9 +144,37 @@ impl SaslConfig {
     }
 }
 
+/// How many accounts there are, and who of them a mechanism does not work for.
+#[derive(Default)]
+struct Tally {
+    all: usize,
+    unable: [usize; CHOSEN.len()],
+    /// Stored keys with another number of rounds than is named for nobody.
+    other_rounds: usize,
+}
+
+impl Tally {
+    fn count(&mut self, account: &Account, rounds: u32) {
+        self.all += 1;
+        let hash = account.hash();
+        let is_plain = hash.is_some_and(|hash| hash.scheme() == Scheme::Plain);
+        for (unable, (_, scram)) in self.unable.iter_mut().zip(CHOSEN) {
+            let keys = scram.and_then(|scram| hash?.scram(scram));
+            let able = match scram {
+                Some(_) => keys.is_some(),
+                None => hash.is_some_and(|hash| hash.scheme() == Scheme::CramMd5),
+            };
+            *unable += usize::from(!is_plain && !able);
+            self.other_rounds += usize::from(keys.is_some_and(|keys| keys.iterations() != rounds));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{account, cheap, plain};
+    use crate::{Argon2Params, HashRecipe};
 
     fn key_of(config: &SaslConfig) -> &'static str {
         config.check().unwrap_err().key
@@ -122,6 +189,36 @@ mod tests {
             toml::from_str("mechanisms = ['cram-md5', 'SCRAM-SHA-1']").unwrap();
         config.check().unwrap();
         assert!(config.offer().iter().eq([Mechanism::ScramSha1, Mechanism::CramMd5]));
+    }
+
+    #[test]
+    fn a_mechanism_that_some_accounts_cannot_use_is_warned_of() {
+        let keys = |rounds| {
+            let recipe = HashRecipe::new(Scheme::ScramSha256, Argon2Params::default()).unwrap();
+            recipe.with_rounds(rounds).unwrap().make(b"right").unwrap()
+        };
+        let accounts = [
+            account("ann@example.net", plain("right"), false),
+            account("bob@example.net", cheap("right"), false),
+            account("eve@example.net", keys(4096), false),
+        ];
+        let of = |mechanisms: &str, rounds: u32| {
+            let text = format!("mechanisms = [{mechanisms}]\nscram_iterations = {rounds}");
+            toml::from_str::<SaslConfig>(&text).unwrap().warnings(&accounts)
+        };
+        assert!(of("'PLAIN', 'LOGIN'", 15_000).is_empty());
+        let warnings = of("'SCRAM-SHA-256', 'SCRAM-SHA-1', 'CRAM-MD5'", 4096);
+        let expected = [
+            "1 of 3 accounts cannot log in by SCRAM-SHA-256,",
+            "2 of 3 accounts cannot log in by SCRAM-SHA-1,",
+            "2 of 3 accounts cannot log in by CRAM-MD5,",
+        ];
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        for (warning, expected) in warnings.iter().zip(expected) {
+            assert!(warning.contains(expected), "{warning}");
+        }
+        let warnings = of("'SCRAM-SHA-256'", 15_000);
+        assert!(warnings[1].contains("1 accounts have keys with another number"), "{warnings:?}");
     }
 
     #[test]

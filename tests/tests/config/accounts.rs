@@ -233,3 +233,32 @@ fn a_weak_hash_is_refused_with_its_place_until_it_is_let_in() {
     let said = place.fails("lastpost check", "", 2);
     assert!(said.contains("\"SSHA\" is no weak scheme; expected some of SHA512"), "{said}");
 }
+
+#[test]
+fn a_source_that_is_away_is_a_warning_and_keeps_no_start_from_happening() {
+    let source = "[accounts]\n[[accounts.source]]\nname = \"far\"\nkind = \"postgresql\"\n\
+                  [accounts.source.postgresql]\nserver = \"nowhere.sock\"\n";
+    let place = Place::new(&source.replace("nowhere", "/nonexistent/nowhere"));
+    let said = place.prints("lastpost check", "");
+    assert!(said.contains("warning: account source far: /nonexistent/nowhere.sock"), "{said}");
+    assert!(said.contains("logins and mail are put off"), "{said}");
+}
+
+#[test]
+fn a_check_reads_the_masters_and_the_key_that_is_shared() {
+    let accounts = "[accounts]\npasswd_file = \"passwd\"\n";
+    let masters = "[auth.master]\npasswd_file = \"masters\"\nnetworks = [\"192.0.2.0/24\"]\n";
+    let place = Place::new(&format!("{accounts}{masters}"));
+    std::fs::write(place.path("passwd"), "").unwrap();
+    let said = place.fails("lastpost check", "", 2);
+    assert!(said.contains("auth.master.passwd_file") && said.contains("masters"), "{said}");
+    std::fs::write(place.path("masters"), "help:{PLAIN}x\n").unwrap();
+    let said = place.prints("lastpost check", "");
+    assert!(said.contains("masters:1: {PLAIN} shows the password"), "{said}");
+    assert!(!said.contains("no address to send as"), "{said}");
+
+    let place = Place::new(&format!("{accounts}[auth.share]\nkey_file = \"passwd\"\n"));
+    std::fs::write(place.path("passwd"), "").unwrap();
+    let said = place.fails("lastpost check", "", 2);
+    assert!(said.contains("auth.share.key_file"), "{said}");
+}

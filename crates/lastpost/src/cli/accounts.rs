@@ -74,6 +74,22 @@ impl Accounts {
         self.ask(|directory| directory.all())
     }
 
+    /// The same, and the names of the sources that cannot list theirs.
+    ///
+    /// # Errors
+    /// If a source cannot say.
+    pub(crate) fn listed(&self) -> Result<(Vec<Arc<Account>>, Vec<String>), CliError> {
+        let mut walk = self.directory.walk();
+        let mut found = Vec::new();
+        loop {
+            let page = self.wait(walk.next_page()).map_err(CliError::failed)?;
+            if page.is_empty() {
+                return Ok((found, walk.unlisted().to_vec()));
+            }
+            found.extend(page);
+        }
+    }
+
     /// Runs what must be waited for.
     pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)

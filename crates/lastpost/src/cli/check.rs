@@ -58,6 +58,7 @@ fn warnings(config: &Config, accounts: &Accounts) -> Result<Vec<String>, CliErro
     // Those of a source that is away, of which the warnings speak already, are looked at next time.
     let listed = accounts.all().unwrap_or_default();
     warnings.extend(crate::service::limits_warnings(config, &listed));
+    warnings.extend(config.auth.sasl.warnings(listed.iter().map(|account| &**account)));
     warnings.extend(warn_of_retired_files(&config.file));
     warnings.extend(config.relay_settings()?.warnings());
     if let Some(limits) = &config.limits {

@@ -4,7 +4,7 @@ use sasl::{Mechanism, Secret};
 
 use super::client::{Client, guess, in_clear};
 use super::*;
-use crate::{Directory, PasswdSource};
+use crate::{AttackConfig, Directory, PasswdSource};
 
 const ONE: Mechanism = Mechanism::ScramSha1;
 const TWO: Mechanism = Mechanism::ScramSha256;
@@ -126,6 +126,33 @@ async fn a_broken_exchange_is_a_failure_of_whom_it_named() {
         assert!(matches!(talk(&auth, TWO, tls(), &[message]).await.0, Turn::Malformed));
         assert_eq!(counted(&auth).0 - before.0, attempts, "{message}");
     }
+}
+
+/// Whether a network is blocked whose client leaves eight times after its first message, or, if
+/// `proven`, after its last.
+async fn is_blocked_after_leaving(proven: bool) -> bool {
+    let attack = AttackConfig { failures_max: 5, ..AttackConfig::default() };
+    let accounts = vec![account("ann@example.net", plain("right"), false)];
+    let auth = Authenticator::new(&AuthConfig { attack, ..config() }, directory(accounts)).unwrap();
+    let client = Client::new(TWO, "ann@example.net", "right");
+    let bare = "n=ann@example.net,r=abc";
+    for second in 0..8_u8 {
+        let at = moment(f64::from(second) * 20.0);
+        let mut talk = auth.converse(TWO, origin("192.0.2.1"), in_clear());
+        let first = Secret::from(&*format!("n,,{bare}"));
+        let Turn::Challenge(sent) = talk.take(Some(first), at).await else { continue };
+        if proven {
+            let (last, _) = client.last(bare, std::str::from_utf8(sent.expose()).unwrap());
+            assert!(matches!(talk.take(Some(Secret::from(&*last)), at).await, Turn::Challenge(_)));
+        }
+    }
+    !auth.blocks(moment(160.0)).is_empty()
+}
+
+#[tokio::test]
+async fn whoever_has_accounts_looked_up_and_leaves_is_counted() {
+    assert!(is_blocked_after_leaving(false).await);
+    assert!(!is_blocked_after_leaving(true).await);
 }
 
 #[tokio::test]

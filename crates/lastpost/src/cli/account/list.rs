@@ -25,8 +25,12 @@ struct ListedAccount {
 }
 
 pub(super) fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError> {
-    let accounts: Vec<ListedAccount> = Accounts::open(config)?
-        .all()?
+    let (found, unlisted) = Accounts::open(config)?.listed()?;
+    for source in unlisted {
+        // Beside the table, which programs read.
+        eprintln!("warning: the source {source:?} cannot list its accounts");
+    }
+    let accounts: Vec<ListedAccount> = found
         .iter()
         .map(|account| ListedAccount {
             login: account.key().to_string(),

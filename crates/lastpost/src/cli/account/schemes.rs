@@ -15,6 +15,8 @@ use crate::config::Config;
 pub(super) struct Schemes {
     /// All of them.
     accounts: u64,
+    /// Those of them that cannot log in at all: they count for nothing below.
+    disabled: u64,
     /// Accounts of each scheme.
     schemes: Vec<SchemeCount>,
     /// Accounts whose source verifies the password itself.
@@ -53,6 +55,7 @@ struct Upgrade {
 #[derive(Default)]
 pub(super) struct Counting {
     accounts: u64,
+    disabled: u64,
     at_source: u64,
     schemes: BTreeMap<Scheme, u64>,
     recipe: Option<HashRecipe>,
@@ -67,6 +70,11 @@ impl Counting {
 
     pub(super) fn count(&mut self, account: &Account) {
         self.accounts += 1;
+        // Of one without a password the hash is nobody's.
+        if account.is_disabled() {
+            self.disabled += 1;
+            return;
+        }
         let Some(hash) = account.hash() else {
             self.at_source += 1;
             return;
@@ -82,7 +90,7 @@ impl Counting {
             wanted.iter().filter_map(|scheme| self.schemes.get(scheme)).sum()
         };
         let mechanisms = [
-            ("PLAIN, LOGIN, USER", self.accounts),
+            ("PLAIN, LOGIN, USER", self.accounts - self.disabled),
             ("SCRAM-SHA-256", of(&[Scheme::ScramSha256, Scheme::Plain])),
             ("SCRAM-SHA-1", of(&[Scheme::ScramSha1, Scheme::Plain])),
             ("CRAM-MD5", of(&[Scheme::CramMd5, Scheme::Plain])),
@@ -100,6 +108,7 @@ impl Counting {
         schemes.sort_by_key(|count| u64::MAX - count.accounts);
         Schemes {
             accounts: self.accounts,
+            disabled: self.disabled,
             schemes,
             at_source: self.at_source,
             mechanisms: mechanisms
@@ -127,6 +136,10 @@ impl Schemes {
         if self.at_source > 0 {
             let remark = "verified by the source";
             rows.push(vec!["at source".to_owned(), self.at_source.to_string(), remark.to_owned()]);
+        }
+        if self.disabled > 0 {
+            let remark = "not counted otherwise";
+            rows.push(vec!["disabled".to_owned(), self.disabled.to_string(), remark.to_owned()]);
         }
         let mut text = table(&["scheme", "accounts", ""], rows);
         text.push('\n');
