@@ -286,18 +286,18 @@ impl SourceConfig {
             SourceKind::PasswdFile => self.open_passwd_file(common),
             #[cfg(feature = "sqlite")]
             SourceKind::Sqlite => {
-                let config = settings(self.sqlite.as_ref(), "sqlite")?;
-                Ok(Arc::new(crate::sqlite::SqliteAccounts::open(&self.name, config, common)?))
+                let config = self.sqlite.clone().unwrap_or_default();
+                Ok(Arc::new(crate::sqlite::SqliteAccounts::open(&self.name, &config, common)?))
             }
             #[cfg(feature = "postgresql")]
             SourceKind::Postgresql => {
-                let config = settings(self.postgresql.as_ref(), "postgresql")?;
-                crate::sql::open_postgresql(&self.name, config, common)
+                let config = self.postgresql.clone().unwrap_or_default();
+                crate::sql::open_postgresql(&self.name, &config, common)
             }
             #[cfg(feature = "mysql")]
             SourceKind::Mysql => {
-                let config = settings(self.mysql.as_ref(), "mysql")?;
-                crate::sql::open_mysql(&self.name, config, common)
+                let config = self.mysql.clone().unwrap_or_default();
+                crate::sql::open_mysql(&self.name, &config, common)
             }
             #[cfg(feature = "ldap")]
             SourceKind::Ldap => {
@@ -342,6 +342,8 @@ impl SourceConfig {
     }
 }
 
+/// The table of a kind that cannot do without one.
+#[cfg(any(feature = "ldap", feature = "http"))]
 fn settings<'a, T>(table: Option<&'a T>, name: &str) -> Result<&'a T, AccountsSetupError> {
     table.ok_or_else(|| {
         AccountsSetupError::new(

@@ -8,8 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use address::{AccountKey, Mailbox};
 use auth::{
-    Account, AccountPolicy, Credential, Delegation, StoredHash, WeakSchemes, parse_cohort,
-    parse_password_field,
+    Account, AccountPolicy, Credential, Delegation, WeakSchemes, parse_cohort, parse_password_field,
 };
 use zeroize::Zeroizing;
 
@@ -167,7 +166,8 @@ impl Row {
     }
 
     /// The stored hash, if it has one that may be used.
-    pub(crate) fn open_hash(&self) -> Option<StoredHash> {
+    #[cfg(any(feature = "sqlite", feature = "postgresql", feature = "mysql"))]
+    pub(crate) fn open_hash(&self) -> Option<auth::StoredHash> {
         let (hash, locked) = parse_password_field(self.password.as_deref()?).ok()?;
         (!locked).then_some(hash)
     }

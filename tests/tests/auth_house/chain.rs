@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::hook::{Hook, Mood};
 use crate::kit::{
-    HOME, PATIENCE, hash, home, house, new_mail, pop3, put_off, queue, sender, unwelcome, welcome,
-    write_users,
+    HOME, PATIENCE, edit, hash, home, house, new_mail, pop3, put_off, queue, sender, unwelcome,
+    welcome, write_users,
 };
 
 pub(crate) const HOLLY: &str = "holly@open.example";
@@ -27,6 +27,11 @@ pub(crate) fn chained(plan: Plan, timeout: &str) -> (House, Hook) {
     );
     let plan = Plan { customers: Vec::new(), ..plan };
     let house = house(plan, &accounts, "", |house| {
+        // Mail from outside comes in at the legacy port.
+        edit(house, |text| {
+            let listener = "name = \"legacy\"\n";
+            text.replace(listener, &format!("{listener}receives_local_mail = true\n"))
+        });
         write_users(house, "users", &[(PAT, hash(PATS))]);
         maildrop::create(&house.maildir(HOLLY)).unwrap();
         hook.know(json!({
@@ -99,7 +104,7 @@ fn while_the_first_source_is_broken_everybody_is_put_off() {
 
 #[test]
 fn while_the_first_source_hangs_everybody_is_put_off_in_time() {
-    let (house, hook) = chained(Plan::default(), "200ms");
+    let (house, hook) = chained(Plan::default(), "1s");
     recovered(&house);
     hook.set(Mood::Hangs);
     nothing_can_be_said(&house);
@@ -141,8 +146,8 @@ fn recipients_are_put_off_and_taken_later_in_the_same_session() {
 
 #[test]
 fn mail_that_was_taken_waits_for_the_source_and_is_delivered_once() {
-    for mood in [Mood::Broken, Mood::Hangs] {
-        let (mut house, hook) = chained(Plan::default(), "300ms");
+    for (mood, timeout) in [(Mood::Broken, "10s"), (Mood::Hangs, "1s")] {
+        let (mut house, hook) = chained(Plan::default(), timeout);
         let mut pat = sender(&house, PAT, PATS);
         for count in 0..3 {
             pat.expect(&format!("MAIL FROM:<{PAT}>"), "250");

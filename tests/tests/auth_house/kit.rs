@@ -43,7 +43,7 @@ pub(crate) fn edit(house: &House, change: impl FnOnce(String) -> String) {
     std::fs::write(&file, change(text)).unwrap();
 }
 
-/// What `lastpost` says, or its complaint. `input` is what it reads.
+/// What `lastpost` says, or all that it says when it fails. `input` is what it reads.
 pub(crate) fn lastpost(house: &House, arguments: &[&str], input: &str) -> Result<String, String> {
     let mut child = Command::new(PROGRAM)
         .env("LASTPOST_PROGRAM", "lastpost")
@@ -61,7 +61,7 @@ pub(crate) fn lastpost(house: &House, arguments: &[&str], input: &str) -> Result
     let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).unwrap().trim_end().to_owned();
     match output.status.success() {
         true => Ok(text(&output.stdout)),
-        false => Err(text(&output.stderr)),
+        false => Err(text(&output.stdout) + &text(&output.stderr)),
     }
 }
 

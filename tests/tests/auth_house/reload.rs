@@ -56,18 +56,17 @@ fn a_broken_file_is_named_and_changes_nothing() {
     welcome(&house, ANN, "ann's password");
 }
 
-/// The configuration itself is read at the start alone: a reload with a broken one, or one that
-/// names other sources, does what it always does.
+/// A configuration that is wrong is refused as a whole.
 #[test]
 fn a_broken_configuration_does_not_reach_the_running_daemons() {
     let house = two_sources();
-    for change in ["kind = \"nonsense\"", "kind = \"http\""] {
-        edit(&house, |text| {
-            let at = text.find("kind = ").unwrap();
-            let end = at + text[at..].find('\n').unwrap();
-            format!("{}{change}{}", &text[..at], &text[end..])
-        });
-        reload(&house).unwrap();
-        all_is_as_before(&house);
-    }
+    edit(&house, |text| text.replace("kind = \"sqlite\"", "kind = \"nonsense\""));
+    let error = reload(&house).unwrap_err();
+    assert!(error.contains("accounts.source[0].kind") && error.contains("nonsense"), "{error}");
+    all_is_as_before(&house);
+    edit(&house, |text| text.replace("kind = \"nonsense\"", "kind = \"sqlite\""));
+    write_users(&house, "users", &[(PAT, hash("new password"))]);
+    reload(&house).unwrap();
+    welcome(&house, ANN, "ann's password");
+    welcome(&house, PAT, "new password");
 }

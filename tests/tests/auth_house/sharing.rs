@@ -86,11 +86,18 @@ impl Pair {
         [self.pop3(from, login, password), self.smtp(from, login, password)]
     }
 
-    fn wait(&self, from: &str, what: &str, begins: [&str; 2]) {
+    fn wait_for_welcome(&self, from: &str, what: &str) {
+        eventually(PATIENCE, what, || are(&self.both(from), WELCOME));
+    }
+
+    /// Waits by trying one wrong password over and over: that counts once and no more, and no
+    /// customer is known to be there by it.
+    fn wait_for_block(&self, from: &str, what: &str) {
+        let login = &self.site.installation().accounts()[1].login;
         eventually(PATIENCE, what, || {
-            let replies = self.both(from);
-            replies.iter().zip(begins).all(|(reply, begin)| reply.starts_with(begin))
+            are(&[self.pop3(from, login, "probe"), self.smtp(from, login, "probe")], BLOCKED)
         });
+        assert!(are(&self.both(from), BLOCKED), "a right password makes no difference");
     }
 
     fn unblock(&self, network: &str) -> String {
@@ -104,6 +111,10 @@ impl Pair {
     }
 }
 
+fn are(replies: &[String; 2], begins: [&str; 2]) -> bool {
+    replies.iter().zip(begins).all(|(reply, begin)| reply.starts_with(begin))
+}
+
 const BLOCKED: [&str; 2] = ["-ERR [SYS/TEMP]", "454 4.7.0"];
 const WELCOME: [&str; 2] = ["+OK", "235"];
 
@@ -115,23 +126,23 @@ fn a_block_of_one_daemon_holds_at_the_other_until_it_is_lifted() {
     for number in 0..12 {
         pair.pop3(ATTACKER, &nobody(number), "guess");
     }
-    pair.wait(ATTACKER, "the block at both daemons", BLOCKED);
-    pair.wait(CUSTOMER, "the customer's logins", WELCOME);
+    pair.wait_for_block(ATTACKER, "the block at both daemons");
+    pair.wait_for_welcome(CUSTOMER, "the customer's logins");
     // One that starts hears of it.
     pair.submissiond.take().unwrap().kill_9();
     pair.submissiond = Some(start_submissiond(&pair.site));
-    pair.wait(ATTACKER, "the block after a restart", BLOCKED);
+    pair.wait_for_block(ATTACKER, "the block after a restart");
     // Lifted at the one that the command asks.
     let said = pair.unblock(ATTACKER);
     assert!(said.contains("203.0.113.7/32 is not blocked any more"), "{said}");
-    pair.wait(ATTACKER, "the end of the block at both", WELCOME);
+    pair.wait_for_welcome(ATTACKER, "the end of the block at both");
 
     // The other way round; it is another address, for this one is a customer's now.
     let other = "203.0.113.99";
     for number in 0..12 {
         pair.smtp(other, &nobody(number), "guess");
     }
-    pair.wait(other, "the block at both daemons", BLOCKED);
+    pair.wait_for_block(other, "the block at both daemons");
     pair.unblock("203.0.113.0/24");
-    pair.wait(other, "the end of the block at both", WELCOME);
+    pair.wait_for_welcome(other, "the end of the block at both");
 }

@@ -4,8 +4,8 @@
 use lastpost_tests::{House, Plan, Talk};
 
 use crate::kit::{
-    HOME, SQLITE, add, edit, hash, house, lastpost, pop3, sender, set_password, smtp, submission,
-    unwelcome, welcome, write_users,
+    HOME, Line, SQLITE, Said, add, edit, hash, house, lastpost, pop3, sender, set_password, smtp,
+    submission, unwelcome, welcome, write_users,
 };
 
 const ANN: &str = "ann@open.example";
@@ -86,6 +86,15 @@ fn a_master_user_reads_but_does_not_send_and_leaves_no_trace_of_a_visit() {
         ("aiko@open.example*help*help", "help's password"),
     ] {
         assert_eq!(pop3(&house, login, password), refused, "{login}");
+    }
+    // The same by naming the customer as the identity to act as (RFC 4616).
+    for listener in ["pop3", "submission"] {
+        let mut line = Line::open(&house, listener);
+        let said = line.begin("PLAIN", Some(b"aiko@open.example\0help\0help's password"));
+        assert_eq!(said == Said::Granted, listener == "pop3", "{listener}: {said:?}");
+        let customer = b"aiko@open.example\0bert@open.example\0bert's password";
+        let said = Line::open(&house, listener).begin("PLAIN", Some(customer));
+        assert!(matches!(said, Said::Refused(_)), "{listener}: {said:?}");
     }
     // From elsewhere it is an unknown name.
     let elsewhere = "127.0.0.8".parse().unwrap();

@@ -17,8 +17,14 @@ fn the_table_must_be_that_of_the_kind() {
     let error = wrong(&source);
     assert!(error.starts_with("accounts.source.passwd_file: "), "{error}");
     assert!(error.contains("[accounts.source.sqlite]"), "{error}");
-    let error = wrong(&SourceConfig::new("main", SourceKind::Postgresql));
-    assert!(error.contains("accounts.source.postgresql: the table is missing"), "{error}");
+    let error = wrong(&SourceConfig::new("main", SourceKind::Ldap));
+    assert!(error.contains("accounts.source.ldap: the table is missing"), "{error}");
+    let error = wrong(&SourceConfig::new("main", SourceKind::Sqlite));
+    assert!(error.contains("/nonexistent/accounts.db: there is no such file"), "{error}");
+    for kind in [SourceKind::Postgresql, SourceKind::Mysql] {
+        let source = SourceConfig::new("main", kind).open(&common()).unwrap();
+        assert!(source.can_replace_hash(), "the server of this machine, and our tables");
+    }
 }
 
 #[test]

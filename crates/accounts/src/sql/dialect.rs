@@ -7,10 +7,8 @@ use super::query::Use;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// PostgreSQL.
-    #[cfg_attr(not(feature = "postgresql"), expect(dead_code, reason = "of the other feature"))]
     Postgresql,
     /// MySQL and MariaDB.
-    #[cfg_attr(not(feature = "mysql"), expect(dead_code, reason = "of the other feature"))]
     Mysql,
 }
 

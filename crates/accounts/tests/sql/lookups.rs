@@ -15,6 +15,7 @@ on_both! {
     names_are_told_apart_or_not_as_the_query_says
     a_record_that_is_wrong_is_that_one_accounts_trouble
     a_thousand_at_a_time
+    commands_that_block_may_ask_as_often_as_they_like
 }
 
 async fn accounts_are_found_by_login_and_by_address(database: &Database) {
@@ -232,4 +233,22 @@ async fn a_thousand_at_a_time(database: &Database) {
     };
     let open: usize = database.sql(&format!("{open};")).trim().parse().unwrap();
     assert!((1..=4).contains(&open), "{open}");
+}
+
+/// Each question has a runtime of its own there, with which the connection ends.
+async fn commands_that_block_may_ask_as_often_as_they_like(database: &Database) {
+    database.insert_many(0..3);
+    for settings in [database.settings(), database.settings_tls()] {
+        let source = open(&database.config(settings));
+        let directory = auth::Directory::chain(vec![source], None).unwrap();
+        let asked = std::thread::spawn(move || {
+            for n in 0..6 {
+                let login = key(&format!("u{}", n % 3));
+                assert!(directory.blocking().find(&login).unwrap().is_some());
+            }
+            directory.blocking().all().unwrap().len()
+        });
+        let asked = tokio::task::spawn_blocking(|| asked.join()).await.unwrap();
+        assert_eq!(asked.unwrap(), 3);
+    }
 }

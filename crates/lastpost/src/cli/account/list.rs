@@ -28,7 +28,7 @@ pub(super) fn list(config: &Config, common: &CommonArgs) -> Result<(), CliError>
     let (found, unlisted) = Accounts::open(config)?.listed()?;
     for source in unlisted {
         // Beside the table, which programs read.
-        eprintln!("warning: the source {source:?} cannot list its accounts");
+        anstream::eprintln!("warning: the source {source:?} cannot list its accounts");
     }
     let accounts: Vec<ListedAccount> = found
         .iter()
