@@ -96,11 +96,12 @@ impl House {
             ForwardPath::Postmaster => return self.postmaster_place().await,
             ForwardPath::Unqualified(local) => return self.completed_place(&local).await,
         };
-        if let Some(account) = self.account_of(&mailbox).await? {
-            return Ok(Place::Local(mailbox, account));
-        }
+        // An account's address at a domain that is not ours is a right to send, not a mailbox.
         if !self.is_local_domain(&mailbox) {
             return Ok(Place::Elsewhere(mailbox));
+        }
+        if let Some(account) = self.account_of(&mailbox).await? {
+            return Ok(Place::Local(mailbox, account));
         }
         let is_postmaster = mailbox.local().eq_ignore_ascii_case("postmaster");
         if is_postmaster { self.postmaster_place().await } else { Ok(Place::Nowhere) }

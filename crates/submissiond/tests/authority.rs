@@ -5,8 +5,11 @@
 #[allow(dead_code)]
 mod kit;
 
-use auth::{Refusal, Settlement};
-use kit::{ANNAS_PASSWORD, LEGACY, RECEIVING, Says, WRONG_PASSWORD, start};
+use auth::{AuthConfig, Refusal, Settlement};
+use kit::{
+    ANNAS_PASSWORD, LEGACY, Plan, RECEIVING, Says, WRONG_PASSWORD, account, authenticator, start,
+    start_plan,
+};
 use spool::Origin;
 
 const TEXT: &str = "From: anna@example.net\r\n\r\nHi\r\n";
@@ -183,6 +186,18 @@ async fn mail_from_elsewhere_is_not_relayed() {
         assert_eq!(message.recipients(), ["ben@example.net"]);
         assert!(matches!(message.origin, Origin::Inbound { .. }));
     }
+}
+
+#[tokio::test]
+async fn an_address_at_a_domain_of_others_is_a_right_to_send_and_no_way_in() {
+    let ben = account("ben", &["ben@example.net", "ben@private.example"]);
+    let authenticator = Some(authenticator(AuthConfig::default(), vec![ben]));
+    let daemon = start_plan(Plan { authenticator, ..Plan::new(RECEIVING) }).await;
+    daemon.steered.say(Says::Refuse(refusal()));
+    let mut client = daemon.legacy().await;
+    client.expect("MAIL FROM:<someone@elsewhere.example>", "250 2.1.0").await;
+    client.expect("RCPT TO:<ben@private.example>", "550-5.7.1 Sending without password").await;
+    client.expect("RCPT TO:<ben@example.net>", "250 2.1.5").await;
 }
 
 #[tokio::test]

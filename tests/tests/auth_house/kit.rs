@@ -18,8 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The tables of a house whose accounts lie in a database file.
 pub(crate) const SQLITE: &str = "[accounts]\ndefault_domain = \"open.example\"\n\
-    [[accounts.source]]\nname = \"customers\"\nkind = \"sqlite\"\n\
-    [accounts.source.sqlite]\n";
+    [[accounts.source]]\nname = \"customers\"\nkind = \"sqlite\"\n";
 
 /// A house with these tables in the place of `[accounts]`, and these lines in `[auth]`. `prepare`
 /// is called while it is stopped, with everything written.
