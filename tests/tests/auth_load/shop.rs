@@ -64,7 +64,7 @@ impl Shop {
         self.directory().join("mail").join(login)
     }
 
-    fn config(&self) -> &Path {
+    fn config(&self) -> PathBuf {
         self.site.installation().config_file()
     }
 
