@@ -1,5 +1,6 @@
 //! Policies that were fetched, in memory and on disk: they hold after a restart, and while nobody can be asked.
 
+use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,18 +76,15 @@ impl Store {
 
     /// The policy of `domain`, if there is one; it may have expired.
     pub(super) async fn get(&self, domain: &str) -> Option<Arc<Held>> {
-        if let Some(known) = self.memory.get(domain) {
-            return known;
-        }
-        let found = match self.path(domain) {
-            None => None,
-            Some(path) => {
-                let read = tokio::task::spawn_blocking(move || read(&path));
-                read.await.ok().flatten().map(Arc::new)
-            }
-        };
-        self.memory.insert(domain.to_owned(), found.clone());
-        found
+        // What is put meanwhile must not be replaced by what was read before.
+        let looked_up = self.memory.get_or_insert_async(domain, self.on_disk(domain)).await;
+        looked_up.unwrap_or_else(|never: Infallible| match never {})
+    }
+
+    async fn on_disk(&self, domain: &str) -> Result<Option<Arc<Held>>, Infallible> {
+        let Some(path) = self.path(domain) else { return Ok(None) };
+        let read = tokio::task::spawn_blocking(move || read(&path));
+        Ok(read.await.ok().flatten().map(Arc::new))
     }
 
     /// Keeps a policy in place of the one before.
