@@ -50,10 +50,22 @@ impl Shop {
         }
         shop.write_accounts(accounts, hash);
         fs::write(shop.config(), shop.text(auth)).unwrap();
+        shop.remove_other_configuration();
         let ports = shop.site.installation().ports();
         let listening = [ports.legacy, ports.submission, ports.control];
         shop.daemon = Some(shop.site.start(Path::new(PROGRAM), "lastpost", &listening));
         shop
+    }
+
+    /// What else the site came with speaks of its own customers, whom nobody has here.
+    fn remove_other_configuration(&self) {
+        let is_other = |path: &Path| path.extension().is_some_and(|ext| ext == "toml");
+        for entry in fs::read_dir(self.directory()).unwrap() {
+            let path = entry.unwrap().path();
+            if is_other(&path) && path != self.config() {
+                fs::remove_file(path).unwrap();
+            }
+        }
     }
 
     fn directory(&self) -> &Path {
